@@ -1,0 +1,31 @@
+"""Everything that a job can name, kind by kind."""
+
+from __future__ import annotations
+
+from api_schemas.catalog.activations import ActivationEntry
+from api_schemas.catalog.datasets import NamedDatasetEntry
+from api_schemas.catalog.entry import CatalogEntry, Entry, Kind
+from api_schemas.catalog.losses import LossEntry
+from api_schemas.catalog.models import ModelEntry
+from api_schemas.catalog.normalizations import NormalizationEntry
+from api_schemas.catalog.optimizers import OptimizerEntry
+from api_schemas.catalog.preprocessing import EncodingEntry, PreprocessingEntry
+from api_schemas.catalog.schedules import ScheduleEntry
+
+FAMILIES: dict[Kind, type[Entry]] = {
+    family.kind: family
+    for family in (
+        OptimizerEntry,
+        ScheduleEntry,
+        NormalizationEntry,
+        PreprocessingEntry,
+        EncodingEntry,
+        LossEntry,
+        ModelEntry,
+        ActivationEntry,
+        NamedDatasetEntry,
+    )
+}
+"""Each kind and the class whose named subclasses are its entries."""
+
+__all__ = ["FAMILIES", "CatalogEntry", "Entry", "Kind"]

@@ -1,0 +1,149 @@
+"""The datasets that a job can name without an upload: those that ship with scikit-learn, and generators."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Le
+
+from api_schemas.catalog.entry import Entry
+from api_schemas.catalog.losses import Task
+
+Rows = Annotated[int, Ge(10), Le(1_000_000)]
+Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
+
+
+class NamedDatasetEntry(Entry):
+    """A table that the trainer makes by itself, the same one every time."""
+
+    kind = "datasets"
+    task: ClassVar[Task]
+    """Whether its target is a class or a number."""
+    features: ClassVar[int]
+    """How many columns it has beside the target."""
+    classes: ClassVar[tuple[str, ...]] = ()
+    """The names of its classes."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return sum(self.class_counts)
+
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        """Rows of each class; for regression one number, all rows."""
+        raise NotImplementedError
+
+
+class BundledEntry(NamedDatasetEntry):
+    """A dataset that ships with scikit-learn."""
+
+    counts: ClassVar[tuple[int, ...]]
+    """Rows of each class."""
+
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        return self.counts
+
+
+class Digits(BundledEntry):
+    """1,797 handwritten digits of 8 x 8 pixels, ten classes. A good network gets 97% and more."""
+
+    paper = "Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI 1998"
+    target = "sklearn.datasets.load_digits"
+    task = "classification"
+    features = 64
+    classes = tuple("0123456789")
+    counts = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
+    name: Literal["digits"] = "digits"
+
+
+class Iris(BundledEntry):
+    """150 irises of three species, four lengths each."""
+
+    paper = "Fisher 1936"
+    target = "sklearn.datasets.load_iris"
+    task = "classification"
+    features = 4
+    classes = ("setosa", "versicolor", "virginica")
+    counts = (50, 50, 50)
+    name: Literal["iris"] = "iris"
+
+
+class Wine(BundledEntry):
+    """178 wines of three growers, 13 chemical quantities whose scales differ a thousandfold."""
+
+    paper = "Aeberhard and Forina, Wine, UCI 1991"
+    target = "sklearn.datasets.load_wine"
+    task = "classification"
+    features = 13
+    classes = ("class_0", "class_1", "class_2")
+    counts = (59, 71, 48)
+    name: Literal["wine"] = "wine"
+
+
+class BreastCancer(BundledEntry):
+    """569 biopsies, 30 measurements, malignant or benign."""
+
+    paper = "Wolberg et al., Breast Cancer Wisconsin (Diagnostic), UCI 1995"
+    target = "sklearn.datasets.load_breast_cancer"
+    task = "classification"
+    features = 30
+    classes = ("malignant", "benign")
+    counts = (212, 357)
+    name: Literal["breast_cancer"] = "breast_cancer"
+
+
+class Diabetes(BundledEntry):
+    """442 patients, ten measurements, the disease's progress after a year. Least squares reaches R2 0.5177."""
+
+    paper = "Efron et al. 2004"
+    target = "sklearn.datasets.load_diabetes"
+    task = "regression"
+    features = 10
+    counts = (442,)
+    name: Literal["diabetes"] = "diabetes"
+
+
+class GeneratorEntry(NamedDatasetEntry):
+    """A dataset that is computed from a few knobs and a seed."""
+
+    n: Rows = 1000
+    """How many rows."""
+    seed: Seed = 0
+    """The same seed makes the same rows."""
+
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        if self.task == "regression":
+            return (self.n,)
+        share, rest = divmod(self.n, len(self.classes))
+        return tuple(share + (label < rest) for label in range(len(self.classes)))
+
+
+class Spirals(GeneratorEntry):
+    """Two spirals wound into each other: no straight line parts them, a small network does."""
+
+    paper = "Lang and Witbrock 1988"
+    target = "training.data.generators.spirals"
+    task = "classification"
+    features = 2
+    classes = ("0", "1")
+    name: Literal["spirals"] = "spirals"
+    turns: Annotated[float, Ge(0.25), Le(5)] = 1.5
+    """How often each spiral goes round."""
+    noise: Annotated[float, Ge(0), Le(1)] = 0.02
+    """Standard deviation of what is added to each coordinate."""
+
+
+class BadlyScaled(GeneratorEntry):
+    """A linear rule with noise whose features' scales differ as told: the long valley that standardising removes."""
+
+    target = "training.data.generators.badly_scaled"
+    task = "regression"
+    features = 4
+    name: Literal["badly_scaled"] = "badly_scaled"
+    ratio: Annotated[float, Ge(1), Le(1e6)] = 1e4
+    """Largest standard deviation of a feature over the smallest."""
+    noise: Annotated[float, Ge(0), Le(10)] = 0.1
+    """Standard deviation of the target's noise; the target's own is about 1."""

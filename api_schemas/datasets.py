@@ -1,0 +1,145 @@
+"""Datasets: uploaded tables, what Anneal read in them, and how a job refers to one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Lt, MaxLen
+from pydantic import Discriminator, StringConstraints, Tag
+
+from api_schemas.base import Label, Reply, Schema, Time
+from api_schemas.catalog.datasets import NamedDatasetEntry
+from api_schemas.catalog.entry import OneOf
+from api_schemas.errors import Fault
+
+ColumnType = Literal["numeric", "category", "text"]
+Role = Literal["feature", "target", "ignore"]
+Missing = Literal["error", "mean", "median", "most_frequent"]
+DatasetState = Literal["processing", "ready", "failed"]
+Format = Literal["csv", "tsv", "parquet"]
+
+
+class Upload(Schema):
+    """A dataset that was uploaded before."""
+
+    id: Annotated[str, StringConstraints(max_length=64)]
+    """As `POST /v1/datasets` answered it."""
+
+
+def _by_id_or_name(value: Any) -> str:
+    given_id = "id" in value if isinstance(value, dict) else isinstance(value, Upload)
+    return "upload" if given_id else "named"
+
+
+DatasetReference = Annotated[
+    Annotated[Upload, Tag("upload")] | Annotated[Annotated[NamedDatasetEntry, OneOf(NamedDatasetEntry)], Tag("named")],
+    Discriminator(_by_id_or_name),
+]
+"""`{"id": "ds_..."}` of an upload, or `{"name": "digits"}` of a dataset that needs none."""
+
+
+class ColumnChoice(Schema):
+    """What a person says of a column; what is left out stays as it was inferred."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    """The column's name in the file."""
+    type: ColumnType | None = None
+    """How its values are read."""
+    role: Role | None = None
+    """What it is used for."""
+    missing: Missing | None = None
+    """What to do where a value is missing: refuse to train, or fill in what the training rows say."""
+
+
+ColumnChoices = Annotated[list[ColumnChoice], MaxLen(10_000)]
+
+
+class DatasetChange(Schema):
+    """The body of `PATCH /v1/datasets/{id}`."""
+
+    name: Label | None = None
+    """A new name."""
+    target: Annotated[str, StringConstraints(min_length=1, max_length=1000)] | None = None
+    """The column that jobs learn to predict unless they say otherwise."""
+    columns: ColumnChoices = []
+    """Corrections to what was inferred."""
+
+
+class ColumnStats(Reply):
+    """What was counted in a column."""
+
+    missing: int
+    """How many rows have no value."""
+    missing_rows: list[int] = []
+    """The first of them, counted from 1 below the header."""
+    distinct: int
+    """How many different values there are."""
+    minimum: float | None = None
+    maximum: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    integral: bool = False
+    """Whether every number is whole."""
+    example: str | None = None
+    """The first value, as it stands in the file."""
+    categories: list[str] = []
+    """The different values, sorted, where there are few enough to be categories."""
+    counts: list[int] = []
+    """How often each of them occurs."""
+    not_numeric: str | None = None
+    """The first value that is no number, with its row, where the column holds any."""
+
+
+class Column(Reply):
+    """A column as jobs will use it."""
+
+    name: str
+    type: ColumnType
+    role: Role
+    missing: Missing = "error"
+    stats: ColumnStats
+
+
+class Dataset(Reply):
+    """An uploaded table."""
+
+    id: str
+    object: Literal["dataset"] = "dataset"
+    name: str
+    state: DatasetState
+    """`processing` until it has been read; then `ready` or `failed`, for good."""
+    terminal: bool
+    """Whether the state is an end state."""
+    created_at: Time
+    sha256: str
+    """Digest of the uploaded bytes; the same bytes are stored once."""
+    bytes: int
+    format: Format
+    rows: int | None = None
+    target: str | None = None
+    """The column that jobs learn to predict unless they say otherwise."""
+    columns: list[Column] = []
+    warnings: list[Fault] = []
+    error: Fault | None = None
+    """Why it could not be read."""
+
+
+class Preview(Reply):
+    """The first rows of a dataset."""
+
+    object: Literal["preview"] = "preview"
+    columns: list[str]
+    rows: list[list[float | str | None]]
+
+
+class Split(Schema):
+    """Which rows train and which judge."""
+
+    validation: Annotated[float, Ge(0), Lt(1)] = 0.2
+    """Share of rows that judge during training."""
+    test: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Share of rows that judge once, at the end."""
+    method: Literal["random", "stratified"] | None = None
+    """`stratified` keeps the share of each class; the default for classification. Regression is split at random."""
+    seed: Annotated[int, Ge(0), Lt(2**63)] = 0
+    """The same seed makes the same split."""

@@ -1,0 +1,232 @@
+"""Jobs: what to train, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le, MaxLen
+from pydantic import Field, StringConstraints, model_validator
+
+from api_schemas.base import Label, Reply, Schema, Slug, Time
+from api_schemas.catalog.losses import Loss
+from api_schemas.catalog.models import Mlp, Model
+from api_schemas.catalog.optimizers import Adam, Optimizer
+from api_schemas.catalog.preprocessing import Encoding, OneHot, Preprocessing, Standard
+from api_schemas.catalog.schedules import Constant, Schedule
+from api_schemas.datasets import DatasetReference, Split
+from api_schemas.errors import Fault
+
+JobState = Literal["queued", "running", "pausing", "paused", "cancelling", "succeeded", "failed", "cancelled"]
+TERMINAL: frozenset[JobState] = frozenset({"succeeded", "failed", "cancelled"})
+"""End states; a job never leaves one."""
+HELD: frozenset[JobState] = frozenset({"running", "pausing", "cancelling"})
+"""States in which a worker holds the job under a lease."""
+
+Tags = Annotated[dict[Label, Annotated[str, StringConstraints(max_length=200)]], MaxLen(50)]
+
+
+class PreprocessingSpec(Schema):
+    """What is done to the columns before the network sees them, fitted on the training rows only."""
+
+    numeric: Preprocessing = Standard()
+    """For columns of numbers."""
+    categorical: Encoding = OneHot()
+    """For columns of categories."""
+    target: Preprocessing = Standard()
+    """For a target that is a number; predictions and metrics are in the target's own units again."""
+
+
+class EarlyStopping(Schema):
+    """Ends a run that no longer gets better."""
+
+    metric: Literal["val/loss", "val/accuracy", "val/r2", "val/mae"] = "val/loss"
+    """What is watched; losses and errors should fall, accuracy and r2 rise."""
+    patience: Annotated[int, Ge(1), Le(100_000)] = 5
+    """How many evaluations may pass without a new best."""
+    min_delta: Annotated[float, Ge(0), Le(1e6)] = 0.0
+    """By how much a new best has to be better."""
+
+
+class Training(Schema):
+    """How the run goes."""
+
+    epochs: Annotated[int, Ge(1), Le(1_000_000)] = 30
+    """How often every training row is seen."""
+    batch_size: Annotated[int, Ge(1), Le(1_000_000)] = 64
+    """Rows a step."""
+    drop_last: bool = False
+    """Leave out the rows of an epoch that do not fill a batch."""
+    seed: Annotated[int, Ge(0), Le(2**63 - 1)] = 0
+    """Decides the initial weights, the order of the rows and the dropout; the same seed gives the same curve."""
+    gradient_clip_norm: Annotated[float, Gt(0), Le(1e6)] | None = None
+    """Longest gradient that is let through; a longer one is shortened to this."""
+    precision: Literal["float32", "float64"] = "float32"
+    """The numbers that weights and data are kept in."""
+    early_stopping: EarlyStopping | None = None
+    """Whether to end before the last epoch."""
+    checkpoint_every_steps: Annotated[int, Ge(1), Le(10**9)] = 500
+    """How much work a lost machine may cost at most."""
+    evaluate_every_epochs: Annotated[int, Ge(1), Le(1_000_000)] = 1
+    """How often the validation rows judge."""
+
+
+class Resources(Schema):
+    """Where the run goes and what it may use."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto` takes a GPU where the worker has one."""
+    queue: Slug = "default"
+    """Only workers that serve this queue take the job."""
+    priority: Annotated[int, Ge(-100), Le(100)] = 0
+    """Higher runs first."""
+    max_seconds: Annotated[float, Gt(0), Le(2_592_000)] = 3600.0
+    """Longest time one attempt may run."""
+    max_attempts: Annotated[int, Ge(1), Le(20)] = 3
+    """How often it is tried when a worker or its process dies."""
+
+
+class JobSpec(Schema):
+    """A training job as data; everything but `dataset` has a default."""
+
+    name: Label = "untitled"
+    """For people; need not be unique."""
+    tags: Tags = {}
+    """For finding it again: names and values of your own."""
+    dataset: DatasetReference
+    """What to learn from."""
+    target: Annotated[str, StringConstraints(min_length=1, max_length=1000)] | None = None
+    """The column to predict; an upload may know its own, a named dataset always does."""
+    split: Split = Split()
+    preprocessing: PreprocessingSpec = PreprocessingSpec()
+    model: Model = Mlp()
+    loss: Loss | None = None
+    """What training makes small; by default cross-entropy for classes and mean squared error for numbers."""
+    optimizer: Optimizer = Adam()
+    schedule: Schedule = [Constant()]
+    """How the learning rate goes; pieces follow each other, the last one takes what is left."""
+    training: Training = Training()
+    resources: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _only_the_last_piece_is_open(self) -> JobSpec:
+        for piece in self.schedule[:-1]:
+            if piece.steps is None and piece.epochs is None and piece.fraction is None:
+                raise ValueError(
+                    f"schedule: only the last piece may leave its length open; give {piece.name!r} steps, epochs or "
+                    "fraction"
+                )
+        return self
+
+
+class Progress(Reply):
+    """How far a run is."""
+
+    step: int = 0
+    """Optimizer steps done."""
+    total_steps: int
+    epoch: float = 0.0
+    """Passes over the training rows done."""
+    samples_per_second: float | None = None
+    eta_seconds: float | None = None
+
+
+class Transition(Reply):
+    """A change of state."""
+
+    state: JobState
+    at: Time
+    reason: str
+
+
+class JobError(Reply):
+    """Why a job failed."""
+
+    code: Literal["diverged", "bad_data", "out_of_memory", "crashed", "timeout", "lost", "internal_error"]
+    message: str
+    """What happened."""
+    hint: str
+    """What to do about it."""
+
+
+class Summary(Reply):
+    """A metric in two numbers."""
+
+    last: float | None
+    best: float | None
+    """Largest of accuracy and r2, smallest of losses and errors."""
+    best_step: int | None
+
+
+class Environment(Reply):
+    """What a run's exact numbers depend on beside the spec."""
+
+    torch: str
+    device: str
+    """Such as `cpu` or the name of the GPU."""
+    threads: int
+    deterministic: bool
+    """Whether the same spec on the same environment gives the same bits."""
+
+
+class Job(Reply):
+    """A job and what became of it."""
+
+    id: str
+    object: Literal["job"] = "job"
+    name: str
+    tags: dict[str, str]
+    state: JobState
+    state_reason: str
+    """One sentence on why it is in this state."""
+    terminal: bool
+    """Whether the state is an end state, which never changes."""
+    created_at: Time
+    started_at: Time | None = None
+    finished_at: Time | None = None
+    attempt: int
+    """How often a worker has taken it."""
+    worker: str | None = None
+    """Who has it now or had it last."""
+    progress: Progress
+    metrics: dict[str, Summary] = {}
+    error: JobError | None = None
+    parameters: int | None = None
+    """How many numbers the network learns."""
+    weights_sha256: str | None = None
+    """Digest of the final weights; equal digests are equal networks."""
+    environment: Environment | None = None
+    warnings: list[Fault] = []
+    """What looked unwise in the spec."""
+    transitions: list[Transition]
+    spec: JobSpec
+    """The whole spec, every default filled in."""
+
+
+class Plan(Reply):
+    """What a spec would do: the answer of `?validate_only=true`."""
+
+    object: Literal["plan"] = "plan"
+    spec: JobSpec
+    """Every default filled in."""
+    train_rows: int
+    validation_rows: int
+    test_rows: int
+    steps_per_epoch: int
+    total_steps: int
+    parameters: int
+    """How many numbers the network learns."""
+    memory_bytes: int
+    """Rough need of the trainer beyond PyTorch itself: data, weights, gradients, optimizer, activations."""
+    seconds: float
+    """Rough time on one CPU core."""
+    warnings: list[Fault] = Field(default_factory=list)
+    """What looks unwise."""
+
+
+class Event(Reply):
+    """Something that happened to a job; `id` grows by one from event to event."""
+
+    id: int
+    type: Literal["state", "attempt", "evaluation", "checkpoint", "end"]
+    at: Time
+    data: dict[str, str | int | float | None]

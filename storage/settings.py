@@ -1,0 +1,91 @@
+"""The settings of a process: built once in its entry point, handed down, read nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from annotated_types import Ge, Gt, Le
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_LONGEST_SOCKET_PATH = 100
+"""A unix socket's path may have 107 bytes on Linux and 103 on macOS."""
+
+
+class Settings(BaseSettings):
+    """What an operator may set, each as `ANNEAL_<NAME>` in the environment.
+
+    The defaults are the embedded shape: everything in one folder on one machine.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ANNEAL_", frozen=True, use_attribute_docstrings=True)
+
+    home: Path = Path("~/.anneal")
+    """The folder that holds all state: database, datasets, models, broker, logs."""
+    host: str = "127.0.0.1"
+    """Address that the gateway listens on. Anything but loopback needs API keys."""
+    port: Annotated[int, Ge(0), Le(65535)] = 8000
+    """Port that the gateway listens on."""
+    database_url: str | None = None
+    """`postgresql+psycopg://user:password@host/name`; by default SQLite in `home`."""
+    broker_url: str | None = None
+    """`redis://host:6379/0`; by default the embedded broker's socket in `home`."""
+    artifacts_url: str | None = None
+    """Where files are kept: `file:///folder`; by default in `home`."""
+    workers: Annotated[int, Ge(1), Le(256)] | None = None
+    """How many jobs a worker trains at a time; by default one for each GPU, else one for each two cores."""
+    threads: Annotated[int, Ge(1), Le(256)] | None = None
+    """CPU threads of one training; by default the cores shared out among the workers."""
+    queues: Annotated[str, NoDecode] = "default"
+    """Queues that a worker serves, separated by commas."""
+    lease_seconds: Annotated[float, Gt(0)] = 10.0
+    """How long a worker may be silent before its jobs are given to another."""
+    drain_seconds: Annotated[float, Gt(0)] = 20.0
+    """How long a stopping worker may take to write the checkpoints of what it trains."""
+    trainer_memory_bytes: Annotated[int, Gt(0)] | None = None
+    """Most memory that one training may take; by default what the machine has."""
+    max_body_bytes: Annotated[int, Gt(0)] = 1 << 20
+    """Largest JSON body that the gateway reads."""
+    max_upload_bytes: Annotated[int, Gt(0)] = 10 << 30
+    """Largest dataset that the gateway takes."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is logged."""
+    log_format: Literal["json", "console"] = "json"
+    """How it is logged."""
+
+    @property
+    def folder(self) -> Path:
+        """`home`, absolute."""
+        return self.home.expanduser().absolute()
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{self.folder / 'anneal.db'}"
+
+    @property
+    def artifacts(self) -> str:
+        """The artifact store's URL."""
+        return self.artifacts_url or (self.folder / "artifacts").as_uri()
+
+    @property
+    def broker_socket(self) -> Path:
+        """The embedded broker's private socket; in the temporary folder where `home` is too deep for one."""
+        inside = self.folder / "broker" / "valkey.sock"
+        if len(bytes(inside)) <= _LONGEST_SOCKET_PATH:
+            return inside
+        digest = hashlib.sha256(bytes(self.folder)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"anneal-{digest}" / "valkey.sock"
+
+    @property
+    def broker(self) -> str:
+        """The broker's URL."""
+        return self.broker_url or f"redis+socket://{quote(str(self.broker_socket))}"
+
+    @property
+    def queue_names(self) -> list[str]:
+        """The queues that a worker serves."""
+        return [name.strip() for name in self.queues.split(",") if name.strip()]
