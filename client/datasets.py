@@ -1,0 +1,122 @@
+"""Datasets, from the client's side."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TypeAlias
+
+from api_schemas.datasets import ColumnChoice, Dataset, DatasetChange, Preview
+from api_schemas.pages import Page
+from client.exchange import decode, exchange
+from client.flow import Feed, Flow
+from client.resource import D, Endpoint, Listing, Resource, path_of
+
+File: TypeAlias = str | os.PathLike[str] | IO[bytes]
+"""A path, or a file that is open for reading bytes."""
+
+_ANSWER_SECONDS = 300.0
+"""How long the gateway may take from the last byte to its answer: it hashes and stores as bytes come in."""
+
+
+class Datasets(Resource[D]):
+    """`/v1/datasets`."""
+
+    @Endpoint
+    def upload(
+        self,
+        file: File,
+        *,
+        name: str | None = None,
+        target: str | None = None,
+        columns: Sequence[ColumnChoice] = (),
+    ) -> Flow[Dataset]:
+        """Send a table, 64 KiB at a time; it is stored when this returns, and read soon after: see `wait`.
+
+        Args:
+            file: CSV, TSV or Parquet. A file object that cannot go back to its start is sent once, without retries.
+            name: by default the file's.
+            target: the column that jobs learn to predict unless they say otherwise.
+            columns: what you know of columns that would be inferred otherwise.
+
+        Raises:
+            OSError: when the file cannot be read.
+            PayloadTooLarge: when the operator allows fewer bytes.
+        """
+        with _opened(file) as (stream, filename):
+            fields = {"name": name, "target": target, "columns": _columns(columns)}
+            request = self._request(
+                "POST",
+                "/v1/datasets",
+                data={key: value for key, value in fields.items() if value is not None},
+                files={"file": (filename, stream)},
+                read_seconds=_ANSWER_SECONDS,
+            )
+            response = yield from exchange(request, self._retries if stream.seekable() else 0)
+        return decode(response, Dataset)
+
+    @Endpoint
+    def get(self, dataset_id: str) -> Flow[Dataset]:
+        """The dataset as it is now."""
+        return (yield from self._ask(Dataset, "GET", path_of("datasets", dataset_id)))
+
+    @Listing
+    def list(self, *, limit: int | None = None) -> Feed[Dataset]:
+        """The datasets of the project, newest first; pages are fetched while you iterate.
+
+        Args:
+            limit: at most this many; by default all.
+        """
+        return self._each(Page[Dataset], "/v1/datasets", {}, limit)
+
+    @Endpoint
+    def change(self, dataset_id: str, change: DatasetChange) -> Flow[Dataset]:
+        """Correct what was inferred; jobs that exist keep what they were made with."""
+        body = change.model_dump(mode="json", exclude_unset=True)
+        return (yield from self._ask(Dataset, "PATCH", path_of("datasets", dataset_id), json=body))
+
+    @Endpoint
+    def preview(self, dataset_id: str) -> Flow[Preview]:
+        """The first rows."""
+        return (yield from self._ask(Preview, "GET", path_of("datasets", dataset_id, "preview")))
+
+    @Endpoint
+    def delete(self, dataset_id: str) -> Flow[None]:
+        """Forget a dataset.
+
+        Raises:
+            Conflict: when a job that has not ended needs it.
+        """
+        yield from self._delete(path_of("datasets", dataset_id))
+
+    @Endpoint
+    def wait(self, dataset_id: str, timeout: float | None = None) -> Flow[Dataset]:
+        """The dataset once it has been read; whether it is `ready` or `failed` its `state` says.
+
+        Args:
+            dataset_id: which.
+            timeout: seconds to wait at most.
+
+        Raises:
+            WaitTimeout: when it has not been read by then.
+        """
+        return (yield from self._end_of(Dataset, path_of("datasets", dataset_id), timeout))
+
+
+@contextmanager
+def _opened(file: File) -> Generator[tuple[IO[bytes], str]]:
+    """The file as a stream, and its name; closed again only if it was opened here."""
+    if isinstance(file, str | os.PathLike):
+        with Path(file).open("rb") as stream:
+            yield stream, Path(file).name
+    else:
+        yield file, Path(str(getattr(file, "name", "upload"))).name
+
+
+def _columns(columns: Sequence[ColumnChoice]) -> str | None:
+    if not columns:
+        return None
+    return json.dumps([column.model_dump(mode="json", exclude_none=True) for column in columns])
