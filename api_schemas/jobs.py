@@ -227,6 +227,6 @@ class Event(Reply):
     """Something that happened to a job; `id` grows by one from event to event."""
 
     id: int
-    type: Literal["state", "attempt", "evaluation", "checkpoint", "end"]
+    type: Literal["state", "attempt", "evaluation", "checkpoint"]
     at: Time
     data: dict[str, str | int | float | None]

@@ -60,6 +60,7 @@ def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
     """Fill in what the spec leaves open and check it against its data.
 
     Args:
+        spec: as the client sent it.
         dataset: the upload that the spec names by id, ready; None for a dataset named by name.
 
     Raises:
@@ -243,8 +244,8 @@ def _faults(spec: JobSpec, train: int, validation: int) -> list[Fault]:
             Fault(
                 pointer="/training/batch_size",
                 code="batch_of_one",
-                message=f"batch norm cannot normalise a batch of one row, and {train} training rows in batches of {batch} "
-                f"{'are such' if batch == 1 else 'leave one'}; {remedy}",
+                message=f"batch norm cannot normalise a batch of one row, and {train} training rows in batches of "
+                f"{batch} {'are such' if batch == 1 else 'leave one'}; {remedy}",
             )
         )
     if spec.training.early_stopping and not validation:
@@ -260,20 +261,19 @@ def _faults(spec: JobSpec, train: int, validation: int) -> list[Fault]:
 
 def _without_single_row(rows: int, batch: int) -> int:
     """The batch size nearest to the asked one that leaves no single row over."""
-    sizes = sorted(range(2, rows + 1), key=lambda size: abs(size - batch))
-    return next((size for size in sizes if rows % size != 1), rows)
+    near = (size for distance in range(1, rows) for size in (batch - distance, batch + distance))
+    return next((size for size in near if 2 <= size <= rows and rows % size != 1), rows)
 
 
 def _warnings(spec: JobSpec, total_steps: int, steps_per_epoch: int) -> list[Fault]:
     found: list[Fault] = []
-    lengths = [piece.length(total_steps, steps_per_epoch) for piece in spec.schedule]
-    if sum(length or 0 for length in lengths) > total_steps:
+    asked = sum(piece.length(total_steps, steps_per_epoch) or 0 for piece in spec.schedule)
+    if asked > total_steps:
         found.append(
             Fault(
                 pointer="/schedule",
                 code="schedule_longer_than_run",
-                message=f"the pieces take {sum(length or 0 for length in lengths)} steps and the run has {total_steps}; "
-                "the end of the schedule is never reached",
+                message=f"its pieces take {asked} steps and the run has {total_steps}; its end is never reached",
             )
         )
     if spec.loss is not None and spec.loss.name == "mse_softmax":

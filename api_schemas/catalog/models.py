@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, Lt, MaxLen, MinLen
@@ -64,7 +65,7 @@ class Mlp(ModelEntry):
 
     def parameter_count(self, inputs: int, outputs: int) -> int:
         widths = [inputs, *self.hidden, outputs]
-        linear = sum(a * b + b for a, b in zip(widths, widths[1:], strict=False))
+        linear = sum(a * b + b for a, b in itertools.pairwise(widths))
         return linear + self.normalization.weights_per_feature * sum(self.hidden)
 
 

@@ -1,0 +1,286 @@
+"""Attempts: how a worker gets a job, keeps it, reports on it and lets it go.
+
+Every write names the attempt as a fencing token. Where it matches no row the worker has been replaced, and stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from api_schemas.datasets import Dataset
+from api_schemas.jobs import HELD, Environment, JobError, JobSpec, JobState, Summary
+from storage.curves import CurveWriter
+from storage.database import Database, now
+from storage.datasets import dataset_of
+from storage.events import Data, move, record
+from storage.tables import DatasetRow, EventRow, JobRow, database_time
+
+
+class LeaseLost(Exception):
+    """The attempt does not hold the job any more: it was given to another, or deleted."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to train a job, for as long as it is renewed."""
+
+    job_id: str
+    attempt: int
+    worker_id: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that a worker got, and what it needs to train it."""
+
+    lease: Lease
+    spec: JobSpec
+    dataset: Dataset | None
+    arrays_sha256: str | None
+    """The upload's columns as arrays."""
+    checkpoint_sha256: str | None
+    """Where an earlier attempt got to."""
+    steps_done: int
+    metrics: dict[str, Summary]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an attempt has to say since its last report."""
+
+    steps_done: int
+    samples_per_second: float | None = None
+    metrics: Mapping[str, Summary] | None = None
+    event: tuple[str, Data] | None = None
+    checkpoint_sha256: str | None = None
+    """A new checkpoint at `steps_done`."""
+
+
+def claim(database: Database, worker_id: str, queues: Sequence[str], device: str, lease_seconds: float) -> Claim | None:
+    """Take the best job that this worker can run: by priority, then fair between projects, then age.
+
+    Args:
+        database: where the jobs are.
+        worker_id: who asks.
+        queues: that it serves.
+        device: `cpu` or `cuda`, what a job would run on.
+        lease_seconds: for how long it is taken without a word.
+
+    Returns:
+        The job, or None where nothing waits.
+    """
+    with database.write() as session:
+        job = _best(session, queues, device)
+        if job is None:
+            return None
+        job.attempt += 1
+        job.worker_id = worker_id
+        job.not_before = None
+        job.started_at = job.started_at or now()
+        steps_done = job.checkpoint_step or 0
+        job.step = steps_done
+        origin = f"from step {steps_done}" if steps_done else "from the start"
+        record(session, job, "attempt", {"attempt": job.attempt, "worker": worker_id, "from_step": steps_done})
+        move(session, job, "running", f"attempt {job.attempt} trains {origin}")
+        session.flush()
+        session.execute(_of(job.id).values(lease_until=database_time() + lease_seconds))
+        dataset = session.get(DatasetRow, job.dataset_id) if job.dataset_id else None
+        return Claim(
+            lease=Lease(job.id, job.attempt, worker_id, lease_seconds),
+            spec=job.spec,
+            dataset=dataset_of(dataset) if dataset else None,
+            arrays_sha256=dataset.arrays_sha256 if dataset else None,
+            checkpoint_sha256=job.checkpoint_sha256,
+            steps_done=steps_done,
+            metrics=job.metrics,
+        )
+
+
+def begin(database: Database, lease: Lease, curves: CurveWriter, steps_done: int) -> None:
+    """Start to write: forget the points after the step that this attempt starts from.
+
+    Raises:
+        LeaseLost: another attempt has the job.
+    """
+    with database.write() as session:
+        _renew(session, lease)
+        curves.rewind(session, steps_done)
+
+
+def report(database: Database, lease: Lease, curves: CurveWriter, news: Report | None) -> JobState:
+    """Renew the lease and store what is new, in one transaction.
+
+    Args:
+        database: where it goes.
+        lease: that the attempt holds.
+        curves: with the points since the last report.
+        news: the rest; None for a mere sign of life.
+
+    Returns:
+        The job's state, so that the attempt learns when it shall cancel or pause.
+
+    Raises:
+        LeaseLost: another attempt has the job.
+    """
+    with database.write() as session:
+        state, events = _renew(session, lease, **_changes(news))
+        curves.write(session)
+        if news is not None and news.event is not None:
+            kind, data = news.event
+            session.add(EventRow(job_id=lease.job_id, number=events, type=kind, at=now(), data=data))
+    curves.written()
+    return state
+
+
+def describe(database: Database, lease: Lease, environment: Environment) -> None:
+    """Store what the attempt runs on.
+
+    Raises:
+        LeaseLost: another attempt has the job.
+    """
+    with database.write() as session:
+        _renew(session, lease, environment=environment, version=JobRow.version + 1)
+
+
+def succeed(database: Database, lease: Lease, *, weights_sha256: str, model_sha256: str, steps_done: int) -> None:
+    """End the job well."""
+    with database.write() as session:
+        job = _held(session, lease)
+        job.weights_sha256, job.model_sha256, job.step = weights_sha256, model_sha256, steps_done
+        done = f"all {job.total_steps} steps are done"
+        early = f"stopped early after step {steps_done}: it no longer got better"
+        move(session, job, "succeeded", done if steps_done == job.total_steps else early)
+
+
+def fail(database: Database, lease: Lease, error: JobError) -> None:
+    """End the job with an error that another try would meet again."""
+    with database.write() as session:
+        job = _held(session, lease)
+        if job.state == "cancelling":
+            move(session, job, "cancelled", "cancelled")
+        else:
+            _fail(session, job, error)
+
+
+def stop(database: Database, lease: Lease) -> None:
+    """Let the job go because its owner asked for that: it is cancelled or paused."""
+    with database.write() as session:
+        job = _held(session, lease)
+        if job.state == "cancelling":
+            move(session, job, "cancelled", f"cancelled at step {job.step}")
+        else:
+            move(session, job, "paused", f"paused at step {job.step}")
+
+
+def release(database: Database, lease: Lease, reason: str) -> None:
+    """Let the job go because the worker stops; it waits for another and that counts as no failure."""
+    with database.write() as session:
+        _requeue(session, _held(session, lease), reason)
+
+
+def crash(database: Database, lease: Lease, error: JobError) -> None:
+    """Let the job go because its trainer died; it is tried again, later each time, until its attempts are used up."""
+    with database.write() as session:
+        give_up_or_retry(session, _held(session, lease), error)
+
+
+def give_up_or_retry(session: Session, job: JobRow, error: JobError) -> None:
+    """Count a failure of a locked job and decide what becomes of it."""
+    job.failures += 1
+    if job.state == "cancelling":
+        move(session, job, "cancelled", "cancelled")
+    elif job.failures >= job.spec.resources.max_attempts:
+        _fail(session, job, error)
+    else:
+        _requeue(session, job, f"{error.message}; trying again from step {job.checkpoint_step or 0}")
+        session.flush()
+        session.execute(_of(job.id).values(not_before=database_time() + 2 ** (job.failures - 1) - 1))
+
+
+def _best(session: Session, queues: Sequence[str], device: str) -> JobRow | None:
+    busy = (
+        select(JobRow.project_id, func.count().label("jobs"))
+        .where(JobRow.state.in_(HELD))
+        .group_by(JobRow.project_id)
+        .subquery()
+    )
+    query = (
+        select(JobRow)
+        .outerjoin(busy, busy.c.project_id == JobRow.project_id)
+        .where(
+            JobRow.state == "queued",
+            JobRow.queue.in_(queues),
+            JobRow.device.in_(["auto", device]),
+            or_(JobRow.not_before.is_(None), JobRow.not_before <= database_time()),
+        )
+        .order_by(JobRow.priority.desc(), func.coalesce(busy.c.jobs, 0), JobRow.created_at, JobRow.id)
+        .limit(1)
+        .with_for_update(of=JobRow, skip_locked=True)
+    )
+    return session.scalar(query)
+
+
+def _of(job_id: str) -> Any:
+    return update(JobRow).where(JobRow.id == job_id).execution_options(synchronize_session=False)
+
+
+def _renew(session: Session, lease: Lease, **changes: Any) -> tuple[JobState, int]:
+    """Extend the lease, in the statement that also proves it is still held."""
+    statement = (
+        _of(lease.job_id)
+        .where(JobRow.attempt == lease.attempt, JobRow.worker_id == lease.worker_id, JobRow.state.in_(HELD))
+        .values(lease_until=database_time() + lease.seconds, **changes)
+        .returning(JobRow.state, JobRow.events)
+    )
+    found = session.execute(statement).tuples().one_or_none()
+    if found is None:
+        raise LeaseLost(lease.job_id)
+    return found
+
+
+def _changes(news: Report | None) -> dict[str, Any]:
+    if news is None:
+        return {}
+    changes: dict[str, Any] = {"version": JobRow.version + 1, "step": news.steps_done}
+    if news.samples_per_second is not None:
+        changes["samples_per_second"] = news.samples_per_second
+    if news.metrics is not None:
+        changes["metrics"] = dict(news.metrics)
+    if news.event is not None:
+        changes["events"] = JobRow.events + 1
+    if news.checkpoint_sha256 is not None:
+        changes |= {"checkpoint_step": news.steps_done, "checkpoint_sha256": news.checkpoint_sha256}
+    return changes
+
+
+def _held(session: Session, lease: Lease) -> JobRow:
+    query = select(JobRow).where(
+        JobRow.id == lease.job_id,
+        JobRow.attempt == lease.attempt,
+        JobRow.worker_id == lease.worker_id,
+        JobRow.state.in_(HELD),
+    )
+    job = session.scalar(query.with_for_update())
+    if job is None:
+        raise LeaseLost(lease.job_id)
+    return job
+
+
+def _fail(session: Session, job: JobRow, error: JobError) -> None:
+    job.error = error
+    move(session, job, "failed", error.message)
+
+
+def _requeue(session: Session, job: JobRow, reason: str) -> None:
+    if job.state == "cancelling":
+        move(session, job, "cancelled", "cancelled")
+    elif job.state == "pausing":
+        move(session, job, "paused", f"paused at step {job.checkpoint_step or 0}")
+    else:
+        move(session, job, "queued", reason)

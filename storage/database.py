@@ -1,0 +1,131 @@
+"""The connection to the database: transactions, and the one way to look up what a project owns."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Select, create_engine, event, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from api_schemas.errors import NotFound, Unavailable
+from storage.tables import Owned, Table
+
+OwnedT = TypeVar("OwnedT", bound=Owned)
+
+_BUSY_SECONDS = 5
+_POSTGRES_LIMITS = "-c idle_in_transaction_session_timeout=30000 -c lock_timeout=5000 -c statement_timeout=30000"
+
+
+class Database:
+    """A database, SQLite or PostgreSQL.
+
+    Args:
+        url: SQLAlchemy URL, such as `sqlite:////folder/anneal.db` or `postgresql+psycopg://user:password@host/name`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _sqlite_engine(url) if url.startswith("sqlite") else _postgres_engine(url)
+        self._writer = self.engine.execution_options(anneal_writes=True)
+
+    @contextmanager
+    def read(self) -> Generator[Session]:
+        """A transaction that only reads.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Generator[Session]:
+        """A transaction that commits when the block ends, and rolls back when it raises.
+
+        On SQLite it takes the write lock at its begin: a lock that is asked for in the middle cannot be waited for.
+
+        Raises:
+            Unavailable: the database does not answer, or is locked for longer than its timeout.
+        """
+        with _translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def now() -> datetime:
+    """This moment, for what people read. Decisions use `storage.tables.database_time`."""
+    return datetime.now(UTC)
+
+
+def owned(table: type[OwnedT], project: str) -> Select[OwnedT]:
+    """The rows of a table that this project owns: every look-up for a caller goes through here."""
+    return select(table).where(table.project_id == project)
+
+
+def insert(session: Session, table: type[Table]) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that can say `ON CONFLICT`, in the words of the session's database."""
+    return (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(table)
+
+
+def fetch(session: Session, table: type[OwnedT], project: str, identifier: str, *, lock: bool = False) -> OwnedT:
+    """One row of this project by its id.
+
+    Raises:
+        NotFound: there is none; that another project has it is not said.
+    """
+    query = owned(table, project).where(_id(table) == identifier)
+    found = session.scalar(query.with_for_update() if lock else query)
+    if found is None:
+        raise NotFound(f"there is no {_noun(table)} {identifier!r} in this project")
+    return found
+
+
+def _id(table: type[Owned]) -> Any:
+    return table.id  # pyright: ignore[reportAttributeAccessIssue]  # each owned table has one, of its own name
+
+
+def _noun(table: type[Owned]) -> str:
+    return table.__tablename__.rstrip("s")  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise Unavailable("the database does not answer; try again", retry_after_seconds=1) from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise Unavailable("the database closed the connection; try again", retry_after_seconds=1) from error
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}, pool_size=20)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.isolation_level = None  # the driver's own BEGIN comes too late; `begin` below sends ours
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
+        writes = connection.get_execution_options().get("anneal_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgres_engine(url: str) -> Engine:
+    limits = {"connect_timeout": 3, "options": _POSTGRES_LIMITS}
+    return create_engine(url, connect_args=limits, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_timeout=5)

@@ -1,0 +1,269 @@
+"""Uploaded datasets: the row, its reading by a worker, and corrections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, or_, select, update
+
+from api_schemas.datasets import Column, ColumnChoice, Dataset, DatasetChange, Format, Preview
+from api_schemas.errors import Conflict, Fault, InvalidRequest
+from api_schemas.ids import new_id
+from api_schemas.jobs import TERMINAL
+from api_schemas.plan import nearest
+from storage.artifacts import Artifact
+from storage.database import Database, fetch, now, owned
+from storage.idempotency import Once, once
+from storage.pages import Sort, read_page
+from storage.tables import DatasetRow, JobRow, database_time
+
+MOST_INSPECTIONS = 3
+"""How often a file may kill the process that reads it."""
+
+
+@dataclass(frozen=True)
+class NewDataset:
+    """An upload whose bytes are stored."""
+
+    name: str
+    format: Format
+    artifact: Artifact
+    target: str | None
+    choices: Sequence[ColumnChoice]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """An uploaded file that a worker got to read."""
+
+    dataset_id: str
+    attempt: int
+    sha256: str
+    format: Format
+    choices: list[ColumnChoice]
+    target: str | None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What was read in a file."""
+
+    rows: int
+    columns: list[Column]
+    warnings: list[Fault]
+    preview: Preview
+    arrays_sha256: str
+
+
+def add_dataset(
+    database: Database, project: str, upload: NewDataset, request: Once | None = None
+) -> tuple[Dataset, bool]:
+    """Store an uploaded dataset, waiting to be read.
+
+    Returns:
+        The dataset, and whether it had been uploaded before under this idempotency key.
+    """
+    row = DatasetRow(
+        id=new_id("ds"),
+        project_id=project,
+        version=1,
+        name=upload.name,
+        created_at=now(),
+        sha256=upload.artifact.sha256,
+        bytes=upload.artifact.bytes,
+        format=upload.format,
+        target=upload.target,
+        choices=list(upload.choices),
+        state="processing",
+        columns=[],
+        warnings=[],
+        attempt=0,
+    )
+
+    def insert_row() -> Dataset:
+        session.add(row)
+        session.flush()
+        return dataset_of(row)
+
+    with database.write() as session:
+        return once(session, project, request, Dataset, insert_row)
+
+
+def get_dataset(database: Database, project: str, dataset_id: str) -> Dataset:
+    """One dataset.
+
+    Raises:
+        NotFound: this project has no such dataset.
+    """
+    with database.read() as session:
+        return dataset_of(fetch(session, DatasetRow, project, dataset_id))
+
+
+def get_preview(database: Database, project: str, dataset_id: str) -> Preview:
+    """The first rows of a dataset.
+
+    Raises:
+        Conflict: it has not been read.
+    """
+    with database.read() as session:
+        row = fetch(session, DatasetRow, project, dataset_id)
+        if row.preview is None:
+            raise Conflict(f"a dataset that is {row.state} has no preview", retry_after_seconds=1)
+        return row.preview
+
+
+def list_datasets(
+    database: Database, project: str, *, limit: int = 50, cursor: str | None = None, sort: Sort = "-created_at"
+) -> tuple[list[Dataset], str | None]:
+    """A page of datasets, and the cursor of the next page."""
+    with database.read() as session:
+        query = owned(DatasetRow, project)
+        rows, following = read_page(session, query, DatasetRow.id, limit=limit, cursor=cursor, sort=sort)
+        return [dataset_of(row) for row in rows], following
+
+
+def change_dataset(database: Database, project: str, dataset_id: str, change: DatasetChange) -> tuple[Dataset, bool]:
+    """Correct what was inferred.
+
+    Returns:
+        The dataset, and whether it has to be read again because a column's type changed.
+
+    Raises:
+        Conflict: it is being read.
+        InvalidRequest: there is no such column.
+    """
+    with database.write() as session:
+        row = fetch(session, DatasetRow, project, dataset_id, lock=True)
+        if row.state != "ready":
+            raise Conflict(f"a dataset that is {row.state} cannot be changed", retry_after_seconds=1)
+        _check_names(row, change)
+        row.name = change.name or row.name
+        row.target = change.target or row.target
+        row.choices = _merged(row.choices, change.columns)
+        row.columns = [_corrected(column, row.choices) for column in row.columns]
+        reread = any(choice.type is not None for choice in change.columns)
+        if reread:
+            row.state, row.attempt, row.lease_until = "processing", 0, None
+        row.version += 1
+        return dataset_of(row), reread
+
+
+def delete_dataset(database: Database, project: str, dataset_id: str) -> None:
+    """Forget a dataset; jobs that learned from it stay.
+
+    Raises:
+        Conflict: a job that has not ended needs it.
+    """
+    with database.write() as session:
+        row = fetch(session, DatasetRow, project, dataset_id, lock=True)
+        needs = select(JobRow.id).where(JobRow.dataset_id == row.id, JobRow.state.not_in(TERMINAL)).limit(1)
+        if (job := session.scalar(needs)) is not None:
+            raise Conflict(f"job {job} still needs this dataset; cancel it first, or wait for its end")
+        session.execute(delete(DatasetRow).where(DatasetRow.id == row.id))
+
+
+def claim_inspection(database: Database, dataset_id: str, lease_seconds: float) -> Inspection | None:
+    """Take a dataset to read it; None where another worker has it or it has been read."""
+    with database.write() as session:
+        query = select(DatasetRow).where(
+            DatasetRow.id == dataset_id,
+            DatasetRow.state == "processing",
+            or_(DatasetRow.lease_until.is_(None), DatasetRow.lease_until < database_time()),
+        )
+        row = session.scalar(query.with_for_update(skip_locked=True))
+        if row is None:
+            return None
+        row.attempt += 1
+        if row.attempt > MOST_INSPECTIONS:
+            _fail(
+                row, Fault(pointer="/file", code="unreadable", message="reading the file ended its process each time")
+            )
+            return None
+        session.flush()
+        taken = update(DatasetRow).where(DatasetRow.id == row.id)
+        session.execute(taken.values(lease_until=database_time() + lease_seconds))
+        return Inspection(row.id, row.attempt, row.sha256, row.format, row.choices, row.target)
+
+
+def finish_inspection(database: Database, inspection: Inspection, outcome: Contents | Fault) -> None:
+    """Store what was read, or why nothing could be; an inspection that was given to another is ignored."""
+    with database.write() as session:
+        query = select(DatasetRow).where(
+            DatasetRow.id == inspection.dataset_id,
+            DatasetRow.attempt == inspection.attempt,
+            DatasetRow.state == "processing",
+        )
+        row = session.scalar(query.with_for_update())
+        if row is None:
+            return
+        if isinstance(outcome, Fault):
+            _fail(row, outcome)
+            return
+        row.state, row.lease_until, row.version = "ready", None, row.version + 1
+        row.rows, row.warnings, row.preview = outcome.rows, outcome.warnings, outcome.preview
+        row.columns = [_corrected(column, row.choices) for column in outcome.columns]
+        row.arrays_sha256 = outcome.arrays_sha256
+
+
+def waiting_inspections(database: Database) -> list[str]:
+    """Datasets that wait to be read and that no worker has."""
+    with database.read() as session:
+        free = or_(DatasetRow.lease_until.is_(None), DatasetRow.lease_until < database_time())
+        return list(session.scalars(select(DatasetRow.id).where(DatasetRow.state == "processing", free)))
+
+
+def dataset_of(row: DatasetRow) -> Dataset:
+    """A row as its owner sees it."""
+    return Dataset(
+        id=row.id,
+        name=row.name,
+        state=row.state,
+        terminal=row.state != "processing",
+        created_at=row.created_at,
+        sha256=row.sha256,
+        bytes=row.bytes,
+        format=row.format,
+        rows=row.rows,
+        target=row.target,
+        columns=row.columns,
+        warnings=row.warnings,
+        error=row.error,
+    )
+
+
+def _fail(row: DatasetRow, fault: Fault) -> None:
+    row.state, row.error, row.lease_until, row.version = "failed", fault, None, row.version + 1
+
+
+def _check_names(row: DatasetRow, change: DatasetChange) -> None:
+    names = [column.name for column in row.columns]
+    asked = [("/target", change.target)] if change.target else []
+    asked += [(f"/columns/{index}/name", choice.name) for index, choice in enumerate(change.columns)]
+    unknown = [
+        Fault(
+            pointer=pointer, code="unknown_column", message=f"there is no column {name!r}; {nearest(name or '', names)}"
+        )
+        for pointer, name in asked
+        if name not in names
+    ]
+    if unknown:
+        raise InvalidRequest.of(unknown)
+
+
+def _merged(before: Sequence[ColumnChoice], changes: Sequence[ColumnChoice]) -> list[ColumnChoice]:
+    """Earlier choices, with what the later ones say laid over them."""
+    merged = {choice.name: choice for choice in before}
+    for choice in changes:
+        said = choice.model_dump(exclude_none=True)
+        merged[choice.name] = merged.get(choice.name, choice).model_copy(update=said)
+    return list(merged.values())
+
+
+def _corrected(column: Column, choices: Sequence[ColumnChoice]) -> Column:
+    """A column as a person wants it used; its type was decided when the file was read."""
+    for choice in choices:
+        if choice.name == column.name:
+            said = choice.model_dump(exclude_none=True, include={"role", "missing"})
+            return column.model_copy(update=said)
+    return column

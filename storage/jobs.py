@@ -1,0 +1,232 @@
+"""Jobs as their owner sees them: submit, look, cancel, pause, resume, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, delete, select
+from sqlalchemy.orm import Session
+
+from api_schemas.datasets import Upload
+from api_schemas.errors import Conflict
+from api_schemas.ids import new_id
+from api_schemas.jobs import HELD, TERMINAL, Job, JobState, Plan, Progress, Transition
+from storage.database import Database, fetch, now, owned
+from storage.events import move, read_transitions
+from storage.idempotency import Once, once
+from storage.pages import Sort, read_page
+from storage.tables import JobRow
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs a list is about; None leaves a condition out."""
+
+    states: Sequence[JobState] = ()
+    name: str | None = None
+    """Part of the name, in any case."""
+    tag: tuple[str, str] | None = None
+    dataset: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+def submit(database: Database, project: str, plan: Plan, request: Once | None = None) -> tuple[Job, bool]:
+    """Store a job, queued; with its idempotency key in the same transaction.
+
+    Returns:
+        The job, and whether it had been submitted before under this key.
+    """
+    with database.write() as session:
+        return once(session, project, request, Job, lambda: _insert(session, project, plan))
+
+
+def get_job(database: Database, project: str, job_id: str) -> Job:
+    """One job.
+
+    Raises:
+        NotFound: this project has no such job.
+    """
+    with database.read() as session:
+        return _job(session, fetch(session, JobRow, project, job_id))
+
+
+def get_version(database: Database, project: str, job_id: str) -> int:
+    """The job's version alone, which is all that a poll needs.
+
+    Raises:
+        NotFound: this project has no such job.
+    """
+    with database.read() as session:
+        query = owned(JobRow, project).where(JobRow.id == job_id).with_only_columns(JobRow.version)
+        found = session.scalar(query)
+        return fetch(session, JobRow, project, job_id).version if found is None else found
+
+
+def list_jobs(
+    database: Database,
+    project: str,
+    wanted: JobFilter,
+    *,
+    limit: int = 50,
+    cursor: str | None = None,
+    sort: Sort = "-created_at",
+) -> tuple[list[Job], str | None]:
+    """A page of jobs, and the cursor of the next page."""
+    with database.read() as session:
+        query = _filtered(owned(JobRow, project), wanted)
+        rows, following = read_page(session, query, JobRow.id, limit=limit, cursor=cursor, sort=sort)
+        transitions = read_transitions(session, [row.id for row in rows])
+        return [job_of(row, transitions[row.id]) for row in rows], following
+
+
+def cancel(database: Database, project: str, job_id: str) -> Job:
+    """Stop a job for good; one that has ended, or is being cancelled, stays as it is."""
+    with database.write() as session:
+        job = fetch(session, JobRow, project, job_id, lock=True)
+        if job.state in ("queued", "paused"):
+            move(session, job, "cancelled", "cancelled before a worker had it")
+        elif job.state in ("running", "pausing"):
+            move(session, job, "cancelling", "waiting for the worker to stop")
+        return _job(session, job)
+
+
+def pause(database: Database, project: str, job_id: str) -> Job:
+    """Let a job write a checkpoint and free its worker.
+
+    Raises:
+        Conflict: it has ended or is being cancelled.
+    """
+    with database.write() as session:
+        job = fetch(session, JobRow, project, job_id, lock=True)
+        if job.state == "queued":
+            move(session, job, "paused", "paused while it waited")
+        elif job.state == "running":
+            move(session, job, "pausing", "waiting for the worker to write a checkpoint")
+        elif job.state not in ("pausing", "paused"):
+            raise Conflict(f"a job that is {job.state} cannot be paused")
+        return _job(session, job)
+
+
+def resume(database: Database, project: str, job_id: str) -> Job:
+    """Queue a paused job again.
+
+    Raises:
+        Conflict: it is not paused.
+    """
+    with database.write() as session:
+        job = fetch(session, JobRow, project, job_id, lock=True)
+        if job.state == "paused":
+            move(session, job, "queued", "resumed; waiting for a worker")
+        elif job.state not in ("queued", "running"):
+            raise Conflict(f"a job that is {job.state} cannot be resumed; only a paused one can")
+        return _job(session, job)
+
+
+def delete_job(database: Database, project: str, job_id: str) -> None:
+    """Delete a job, its events and its curves.
+
+    Raises:
+        Conflict: a worker has it; cancel it first.
+    """
+    with database.write() as session:
+        job = fetch(session, JobRow, project, job_id, lock=True)
+        if job.state in HELD:
+            raise Conflict(f"a job that is {job.state} cannot be deleted; cancel it first")
+        session.execute(delete(JobRow).where(JobRow.id == job.id))
+
+
+def read_versions(database: Database, job_ids: Sequence[str]) -> dict[str, int]:
+    """The versions of several jobs, in one read; for whoever watches them for change."""
+    with database.read() as session:
+        query = select(JobRow.id, JobRow.version).where(JobRow.id.in_(job_ids))
+        return dict(session.execute(query).tuples().all())
+
+
+def job_of(row: JobRow, transitions: list[Transition]) -> Job:
+    """A row as its owner sees it."""
+    left = row.total_steps - row.step
+    steps_per_epoch = max(1, row.total_steps // row.spec.training.epochs)
+    rate = row.samples_per_second if row.state in HELD else None
+    return Job(
+        id=row.id,
+        name=row.name,
+        tags=row.tags,
+        state=row.state,
+        state_reason=row.state_reason,
+        terminal=row.state in TERMINAL,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        attempt=row.attempt,
+        worker=row.worker_id,
+        progress=Progress(
+            step=row.step,
+            total_steps=row.total_steps,
+            epoch=round(row.step / steps_per_epoch, 3),
+            samples_per_second=row.samples_per_second,
+            eta_seconds=round(left * row.train_rows / steps_per_epoch / rate, 3) if rate else None,
+        ),
+        metrics=row.metrics,
+        error=row.error,
+        parameters=row.parameters,
+        weights_sha256=row.weights_sha256,
+        environment=row.environment,
+        warnings=row.warnings,
+        transitions=transitions,
+        spec=row.spec,
+    )
+
+
+def _insert(session: Session, project: str, plan: Plan) -> Job:
+    spec = plan.spec
+    job = JobRow(
+        id=new_id("job"),
+        project_id=project,
+        version=0,
+        name=spec.name,
+        tags=spec.tags,
+        spec=spec,
+        dataset_id=spec.dataset.id if isinstance(spec.dataset, Upload) else None,
+        queue=spec.resources.queue,
+        priority=spec.resources.priority,
+        device=spec.resources.device,
+        total_steps=plan.total_steps,
+        train_rows=plan.train_rows,
+        parameters=plan.parameters,
+        warnings=plan.warnings,
+        created_at=now(),
+        events=0,
+        attempt=0,
+        failures=0,
+        step=0,
+        metrics={},
+    )
+    move(session, job, "queued", "waiting for a worker")
+    session.add(job)
+    session.flush()
+    return _job(session, job)
+
+
+def _job(session: Session, row: JobRow) -> Job:
+    session.flush()
+    return job_of(row, read_transitions(session, [row.id])[row.id])
+
+
+def _filtered(query: Select[JobRow], wanted: JobFilter) -> Select[JobRow]:
+    if wanted.states:
+        query = query.where(JobRow.state.in_(wanted.states))
+    if wanted.name is not None:
+        query = query.where(JobRow.name.icontains(wanted.name, autoescape=True))
+    if wanted.tag is not None:
+        name, value = wanted.tag
+        query = query.where(JobRow.tags[name].as_string() == value)
+    if wanted.dataset is not None:
+        query = query.where(JobRow.dataset_id == wanted.dataset)
+    if wanted.created_after is not None:
+        query = query.where(JobRow.created_at > wanted.created_after)
+    if wanted.created_before is not None:
+        query = query.where(JobRow.created_at < wanted.created_before)
+    return query

@@ -1,0 +1,82 @@
+"""The reconciler: finds what a dead worker or a lost message left lying, and puts it right.
+
+Every gateway and worker runs it; a lease row lets one at a time do so.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import or_, select
+
+from api_schemas.jobs import HELD, JobError
+from storage.attempts import give_up_or_retry
+from storage.database import Database, insert
+from storage.datasets import waiting_inspections
+from storage.events import move
+from storage.idempotency import forget_expired
+from storage.queue import Waker
+from storage.tables import JobRow, LeaseRow, database_time
+from storage.workers import forget_lost
+
+_DUTY = "reconcile"
+
+
+def reconcile(database: Database, waker: Waker, owner: str, every_seconds: float) -> bool:
+    """Do one round, unless somebody did within `every_seconds`.
+
+    Args:
+        database: what is put right.
+        waker: wakes workers for jobs and datasets that wait.
+        owner: who does the round.
+        every_seconds: for how long the duty is taken.
+
+    Returns:
+        Whether this process did the round.
+    """
+    if not _take_duty(database, owner, every_seconds):
+        return False
+    _take_back_lost_jobs(database)
+    for queue in _queues_with_work(database):
+        waker.wake(queue)
+    for dataset_id in waiting_inspections(database):
+        waker.inspect(dataset_id)
+    forget_lost(database)
+    with database.write() as session:
+        forget_expired(session)
+    return True
+
+
+def _take_duty(database: Database, owner: str, seconds: float) -> bool:
+    with database.write() as session:
+        taking = insert(session, LeaseRow).values(name=_DUTY, owner=owner, until=database_time() + seconds)
+        free = LeaseRow.until < database_time()
+        won = taking.on_conflict_do_update(
+            index_elements=["name"], set_={"owner": owner, "until": database_time() + seconds}, where=free
+        )
+        return session.scalar(won.returning(LeaseRow.owner)) is not None
+
+
+def _take_back_lost_jobs(database: Database) -> None:
+    """Give the jobs of silent workers to others, or end them as their owners had asked."""
+    with database.write() as session:
+        silent = select(JobRow).where(JobRow.state.in_(HELD), JobRow.lease_until < database_time())
+        for job in session.scalars(silent.with_for_update(skip_locked=True)):
+            if job.state == "cancelling":
+                move(session, job, "cancelled", "cancelled; its worker was lost")
+            elif job.state == "pausing":
+                move(session, job, "paused", f"paused at step {job.checkpoint_step or 0}; its worker was lost")
+            else:
+                give_up_or_retry(session, job, _lost(job))
+
+
+def _lost(job: JobRow) -> JobError:
+    return JobError(
+        code="lost",
+        message=f"worker {job.worker_id} was lost at step {job.step}",
+        hint="the machine or its worker process died; GET /v1/workers shows who is there",
+    )
+
+
+def _queues_with_work(database: Database) -> list[str]:
+    with database.read() as session:
+        due = or_(JobRow.not_before.is_(None), JobRow.not_before <= database_time())
+        return list(session.scalars(select(JobRow.queue).where(JobRow.state == "queued", due).distinct()))
