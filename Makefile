@@ -1,0 +1,60 @@
+# Everything here is the same on a bare machine and on a developer's: Python 3.11 or newer is all that it needs.
+
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up test check bench docs clean
+
+help:  ## say what there is
+	@sed -n 's/^\([a-z]*\):.*##\(.*\)/  make \1\t\2/p' Makefile | expand -t 14
+
+setup: $(VENV)/setup.stamp  ## install Anneal in .venv
+
+up: setup  ## start Anneal here, with a first job that learns to read digits
+	@$(BIN)/anneal up --first-job
+
+test: $(VENV)/dev.stamp  ## run every test; PYTEST_ARGS adds to the command
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+check: $(VENV)/dev.stamp  ## format, lint, types, architecture, dependencies, generated documents
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/python -m docs.generate --check
+
+docs: $(VENV)/dev.stamp  ## write the generated documents anew
+	$(BIN)/python -m docs.generate
+
+bench: setup  ## measure what the README promises
+	@for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script" || exit 1; done
+
+clean:  ## remove what was built and cached; state in ANNEAL_HOME stays
+	rm -rf $(VENV) dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Real servers and trainers run beside the tests, so more test processes than this only wait for each other.
+WORKERS ?= 2
+
+# The stamps are younger than what they were made from, so a second `make up` installs nothing. A version manager may
+# have a command for a Python that it does not have, so each is asked for its version.
+$(VENV)/bin/python:
+	@for python in python3.13 python3.12 python3.11 python3; do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then \
+	    exec $$python -m venv $(VENV); \
+	  fi; \
+	done; \
+	echo 'Anneal needs Python 3.11 or newer with venv; on Debian: apt-get install python3-venv' >&2; exit 1
+
+# A dependency group can be installed since pip 25.1.
+$(VENV)/setup.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[worker,embedded]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/setup.stamp
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev
+	@touch $@

@@ -1,0 +1,1 @@
+"""Anneal on one machine: broker, gateway and worker under one supervisor."""
