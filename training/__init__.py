@@ -1,0 +1,1 @@
+"""The training room: a spec goes in, points come out."""

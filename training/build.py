@@ -1,0 +1,49 @@
+"""From a catalog entry to the object that it names."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import torch
+
+from api_schemas.catalog.entry import Entry
+from api_schemas.catalog.losses import LossEntry
+from api_schemas.catalog.models import ModelEntry
+from api_schemas.catalog.optimizers import OptimizerEntry
+
+_FUSED_DEVICES = ("cpu", "cuda")
+
+
+def resolve(entry: Entry) -> Any:
+    """The object behind an entry's dotted target; pure arithmetic such as a schedule has none.
+
+    Raises:
+        ValueError: when the entry has no target.
+    """
+    if entry.target is None:
+        raise ValueError(f"{entry.kind} {entry.name!r} builds nothing")
+    module, _, name = entry.target.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def build(entry: Entry, *args: Any) -> Any:
+    """What an entry names, made with its knobs; `args` come first."""
+    return resolve(entry)(*args, **entry.knobs())
+
+
+def build_model(entry: ModelEntry, inputs: int, outputs: int) -> torch.nn.Module:
+    """A network from (rows, inputs) to scores of shape (rows, outputs), its weights drawn from torch's generator."""
+    return build(entry, inputs, outputs)
+
+
+def build_loss(entry: LossEntry) -> torch.nn.Module:
+    """A loss of scores (rows, outputs) and targets (rows,), the mean over the rows."""
+    return build(entry)
+
+
+def build_optimizer(entry: OptimizerEntry, weights: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    """An optimizer in the quickest form that torch has for these weights: one fused kernel, else foreach."""
+    fused = entry.fused and all(w.device.type in _FUSED_DEVICES and w.is_floating_point() for w in weights)
+    form = {"fused": True} if fused else {"foreach": True}
+    return resolve(entry)(weights, **entry.knobs(), **form)

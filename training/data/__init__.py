@@ -1,0 +1,1 @@
+"""From a file or a name to the tensors that a run trains on."""

@@ -1,0 +1,135 @@
+"""From a job's dataset to the tensors that it trains and judges on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from api_schemas.catalog.datasets import BundledEntry, NamedDatasetEntry
+from api_schemas.datasets import Column, Dataset, Upload
+from api_schemas.jobs import JobSpec
+from api_schemas.plan import feature_columns
+from training.build import build, resolve
+from training.data.preparation import BadData, Description, Feature, Preparation, fit
+from training.data.split import split_rows
+
+__all__ = ["BadData", "Data", "Part", "prepare"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows for one purpose."""
+
+    x: Tensor  # (rows, inputs)
+    y: Tensor  # (rows,): int64 classes, or scaled numbers of the same type as x
+
+    def to(self, device: torch.device) -> Part:
+        """The same rows on a device."""
+        return Part(self.x.to(device), self.y.to(device))
+
+
+@dataclass(frozen=True)
+class Data:
+    """A dataset, prepared."""
+
+    train: Part
+    validation: Part
+    test: Part
+    preparation: Preparation
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes; empty where the target is a number."""
+        return self.preparation.description.classes
+
+    @property
+    def inputs(self) -> int:
+        """Width of the network's input."""
+        return self.preparation.width
+
+    @property
+    def outputs(self) -> int:
+        """Width of the network's output."""
+        return max(1, len(self.classes))
+
+
+@dataclass(frozen=True)
+class _Table:
+    features: list[Feature]
+    target: np.ndarray  # (rows,): int64 classes or float64
+    target_name: str | None
+    classes: list[str]
+
+
+def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray] | None) -> Data:
+    """Load, split, fill in, encode and scale; whatever is fitted is fitted on the training rows alone.
+
+    Args:
+        spec: as `api_schemas.plan.make_plan` settled it.
+        dataset: the upload that the spec names; None for a dataset named by name.
+        arrays: the upload's columns, as `training.data.tables.inspect` made them.
+
+    Raises:
+        BadData: when the rows cannot be prepared.
+    """
+    table = _upload(spec, dataset, arrays) if isinstance(spec.dataset, Upload) else _named(spec.dataset)
+    rows = split_rows(len(table.target), spec.split, table.target if table.classes else None)
+    description = Description(columns=[], target=table.target_name, classes=table.classes)
+    preparation = fit(table.features, table.target, description, spec.preprocessing, rows.train)
+    x = preparation.transform({feature.name: feature.values for feature in table.features})
+    y = table.target if table.classes else preparation.target.transform(table.target)
+    dtype = getattr(torch, spec.training.precision)
+    whole = Part(torch.from_numpy(x).to(dtype), torch.from_numpy(y).to(torch.int64 if table.classes else dtype))
+    train, validation, test = (_take(whole, part) for part in (rows.train, rows.validation, rows.test))
+    return Data(train, validation, test, preparation)
+
+
+def _take(whole: Part, rows: np.ndarray) -> Part:
+    return Part(whole.x[rows], whole.y[rows])
+
+
+def _named(entry: NamedDatasetEntry) -> _Table:
+    if isinstance(entry, BundledEntry):
+        bunch: Any = resolve(entry)()
+        names, x, y = list(bunch.feature_names), bunch.data, bunch.target
+    else:
+        x, y = build(entry)
+        names = [f"x{place}" for place in range(1, x.shape[1] + 1)]
+    features = [Feature(str(name), x[:, place]) for place, name in enumerate(names)]
+    classify = entry.task == "classification"
+    target = y.astype(np.int64 if classify else np.float64)
+    return _Table(features, target, None, list(entry.classes) if classify else [])
+
+
+def _upload(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray] | None) -> _Table:
+    if dataset is None or arrays is None or spec.target is None or spec.loss is None:
+        raise ValueError("an upload needs its dataset, its arrays and the spec that make_plan settled")
+    features = [
+        Feature(
+            column.name,
+            arrays[column.name],
+            tuple(column.stats.categories) if column.type == "category" else None,
+            column.missing,
+        )
+        for column in feature_columns(dataset, spec.target)
+    ]
+    target = next(column for column in dataset.columns if column.name == spec.target)
+    classify = spec.loss.task == "classification"
+    values = arrays[target.name]
+    return _Table(
+        features,
+        _classes(target, values) if classify else values,
+        target.name,
+        target.stats.categories if classify else [],
+    )
+
+
+def _classes(column: Column, values: np.ndarray) -> np.ndarray:
+    """The class of each row, as its place in the column's categories."""
+    if column.type == "category":
+        return values.astype(np.int64)
+    return np.searchsorted(np.array(column.stats.categories, dtype=np.float64), values).astype(np.int64)
