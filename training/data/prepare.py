@@ -42,6 +42,11 @@ class Data:
     preparation: Preparation
 
     @property
+    def parts(self) -> tuple[Part, Part, Part]:
+        """Rows that train, validate and test."""
+        return self.train, self.validation, self.test
+
+    @property
     def classes(self) -> list[str]:
         """Names of the classes; empty where the target is a number."""
         return self.preparation.description.classes

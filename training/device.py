@@ -1,0 +1,31 @@
+"""What makes a run's numbers depend on nothing but its spec: random state and deterministic kernels."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from torch import Tensor
+
+
+def make_deterministic(device: torch.device) -> None:
+    """Choose kernels that give the same bits every time; on the CPU they do so anyway, at one thread count."""
+    if device.type == "cuda":
+        # cuBLAS reads it when its first handle is made.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """The state of torch's generators that a run on this device draws from."""
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_random_state(state: dict[str, Tensor], device: torch.device) -> None:
+    """Go on drawing from where `random_state` was taken."""
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], device)

@@ -1,0 +1,53 @@
+"""What a run tells while it trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Points:
+    """What consecutive steps measured."""
+
+    first_step: int
+    """Step of the first values, counted from 0."""
+    series: dict[str, list[float]]
+    """`train/loss`, `lr` and `train/grad_norm` (before clipping), equally long, one value a step."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the held-out rows say."""
+
+    step: int
+    """Index of the last optimizer step done, counted from 0."""
+    values: dict[str, float]
+    """`val/loss` and `val/accuracy`, or `val/r2` and `val/mae` in the target's own units; at the very end `test/...`
+    too, where there are test rows."""
+
+
+@dataclass(frozen=True)
+class CheckpointDue:
+    """The run stands where its spec wants a checkpoint; all points up to here have been told."""
+
+    step: int
+    """Number of optimizer steps done."""
+
+
+Happening = Points | Evaluation | CheckpointDue
+
+
+class Diverged(Exception):
+    """A number of the run is no longer finite; every point up to and including that step has been told.
+
+    Attributes:
+        step: where, counted from 0.
+        key: what: `train/loss`, `train/grad_norm` or `weights`.
+        value: inf, -inf or nan.
+    """
+
+    def __init__(self, step: int, key: str, value: float) -> None:
+        super().__init__(f"{key} became {value} at step {step}")
+        self.step = step
+        self.key = key
+        self.value = value

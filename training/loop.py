@@ -1,0 +1,228 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from api_schemas.catalog.schedules import Factors
+from api_schemas.jobs import JobSpec, Plan
+from training.build import build_loss, build_model, build_optimizer
+from training.checkpoint import digest, load_optimizer, load_state, save_state, save_tensors
+from training.data.prepare import Data, Part
+from training.device import make_deterministic, random_state, set_random_state
+from training.evaluation import Patience, evaluate
+from training.events import CheckpointDue, Diverged, Evaluation, Happening, Points
+from training.recording import Recording
+
+__all__ = ["CheckpointDue", "Diverged", "Evaluation", "Happening", "Points", "Run"]
+
+_OUTSIDE_THE_NUMBERS = {"name", "tags", "resources"}
+"""Fields of a spec that no number of the run depends on."""
+
+
+class Run:
+    """One training, from its seed to its last step; it can be left and taken up at every event.
+
+    Args:
+        spec: what to train, as `plan` settled it.
+        plan: `api_schemas.plan.make_plan`'s answer.
+        data: as `training.data.prepare.prepare` made it from the same spec.
+        device: where to train.
+    """
+
+    def __init__(self, spec: JobSpec, plan: Plan, data: Data, device: torch.device) -> None:
+        if spec.loss is None or len(data.train.y) != plan.train_rows:
+            raise ValueError("spec, plan and data do not belong together; take the spec that is in the plan")
+        make_deterministic(device)
+        torch.manual_seed(spec.training.seed)
+        self._spec, self._plan, self._data, self._device = spec, plan, data, device
+        dtype = getattr(torch, spec.training.precision)
+        self._model = build_model(spec.model, data.inputs, data.outputs).to(device, dtype)
+        self._weights = list(self._model.parameters())
+        self._loss = build_loss(spec.loss)
+        self._optimizer = build_optimizer(spec.optimizer, self._weights)
+        self._factors = Factors(spec.schedule, plan.total_steps, plan.steps_per_epoch)
+        self._train, self._validation, self._test = (part.to(device) for part in data.parts)
+        self._recording = Recording()
+        self._patience = Patience(spec.training.early_stopping) if spec.training.early_stopping else None
+        self._random = random_state(device)
+        self._evaluated = 0
+        self._checkpointed = 0
+        self.steps_done = 0
+
+    def events(self, flush_seconds: float = 0.1) -> Iterator[Happening]:
+        """Train to the end, and tell.
+
+        Between two events the run stands at the end of a step, and `save` may be called. It draws from its own random
+        state, whatever else draws from torch's generators in the meantime.
+
+        Args:
+            flush_seconds: how long points may wait to be told; nothing but the cut of the points depends on it.
+
+        Raises:
+            Diverged: once the points up to the first value that is not finite have been told.
+        """
+        set_random_state(self._random, self._device)
+        for happening in self._happenings(flush_seconds):
+            self._random = random_state(self._device)
+            yield happening
+            set_random_state(self._random, self._device)
+
+    def save(self, path: Path) -> None:
+        """Write everything that the rest of the run depends on to one file, whole or not at all.
+
+        Raises:
+            OSError: when the disk does not take it.
+        """
+        save_state(path, self._state(), self._identity)
+
+    def restore(self, path: Path) -> None:
+        """Stand where `save` was called; the rest of the run is the same, bit for bit, on the same kind of device.
+
+        Raises:
+            UnreadableCheckpoint: when the file is damaged or belongs to another run.
+        """
+        state = load_state(path, self._identity)
+        self._model.load_state_dict(state["model"])
+        load_optimizer(self._optimizer, state["optimizer"])
+        self._random = state["random"]
+        self.steps_done, self._evaluated, self._checkpointed = state["position"]
+        if self._patience:
+            self._patience.best, self._patience.waited = state["patience"]
+
+    def save_model(self, path: Path) -> str:
+        """Write weights, preparation and spec to one safetensors file.
+
+        Tensors are named `weights/...` and `preparation/...`; the metadata holds `spec` and `preparation` as JSON.
+
+        Returns:
+            SHA-256 of the weights, as `training.checkpoint.digest` takes it.
+        """
+        weights = self._model.state_dict()
+        preparation = self._data.preparation
+        tensors = {f"weights/{name}": tensor for name, tensor in weights.items()}
+        tensors |= {f"preparation/{name}": torch.from_numpy(array) for name, array in preparation.arrays().items()}
+        taken = digest(weights)
+        metadata = {
+            "format": "anneal-model-1",
+            "spec": self._spec.model_dump_json(),
+            "preparation": preparation.description.model_dump_json(),
+            "weights_sha256": taken,
+        }
+        save_tensors(path, tensors, metadata)
+        return taken
+
+    @property
+    def _identity(self) -> str:
+        return self._spec.model_dump_json(exclude=_OUTSIDE_THE_NUMBERS)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "model": self._model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "random": self._random,
+            "position": (self.steps_done, self._evaluated, self._checkpointed),
+            "patience": (self._patience.best, self._patience.waited) if self._patience else None,
+        }
+
+    def _happenings(self, flush_seconds: float) -> Iterator[Happening]:
+        yield from self._milestones()
+        told_at = time.monotonic()
+        while not self._finished:
+            for rows in self._batches():
+                self._step(rows)
+                if self._at_milestone or time.monotonic() - told_at >= flush_seconds:
+                    yield from self._tell()
+                    yield from self._milestones()
+                    told_at = time.monotonic()
+
+    def _batches(self) -> list[Tensor]:
+        """Row numbers of each batch that is left of this epoch; its order depends on the seed and the epoch alone."""
+        epoch, done = divmod(self.steps_done, self._plan.steps_per_epoch)
+        rng = np.random.default_rng([self._spec.training.seed, epoch])
+        order = torch.from_numpy(rng.permutation(self._plan.train_rows)).to(self._device)
+        return list(order.split(self._spec.training.batch_size)[done : self._plan.steps_per_epoch])
+
+    def _step(self, rows: Tensor) -> None:
+        """One optimizer step on a batch of row numbers (batch,); nothing in it waits for the device."""
+        scores = self._model(self._train.x.index_select(0, rows))
+        loss = self._loss(scores, self._train.y.index_select(0, rows))
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = get_total_norm([weight.grad for weight in self._weights if weight.grad is not None], foreach=True)
+        if self._spec.training.gradient_clip_norm is not None:
+            clip_grads_with_norm_(self._weights, self._spec.training.gradient_clip_norm, norm, foreach=True)
+        rate = self._spec.optimizer.lr * self._factors(self.steps_done)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.step()
+        self._recording.add(loss.detach(), norm, rate)
+        self.steps_done += 1
+
+    def _tell(self) -> Iterator[Points]:
+        points, diverged = self._recording.take(self.steps_done)
+        yield points
+        if diverged:
+            raise diverged
+
+    def _milestones(self) -> Iterator[Evaluation | CheckpointDue]:
+        """What is due after the steps done so far; each is marked as done before it is told, and so not told twice."""
+        if self._evaluation_due and self._evaluated != self.steps_done:
+            self._evaluated = self.steps_done
+            values = self._evaluate()
+            if values:
+                yield Evaluation(self.steps_done - 1, values)
+        if self._checkpoint_due and self._checkpointed != self.steps_done:
+            self._checkpointed = self.steps_done
+            yield CheckpointDue(self.steps_done)
+
+    def _evaluate(self) -> dict[str, float]:
+        """Judge, and at the end of the run judge by the test rows too.
+
+        Raises:
+            Diverged: when the run has ended with weights that are not finite.
+        """
+        values: dict[str, float] = {}
+        if len(self._validation.y):
+            values = self._judge("val", self._validation)
+        if self._patience:
+            self._patience.see(values)
+        if self._finished:
+            self._refuse_infinite_weights()
+            if len(self._test.y):
+                values |= self._judge("test", self._test)
+        return values
+
+    def _judge(self, name: str, part: Part) -> dict[str, float]:
+        return {f"{name}/{key}": value for key, value in evaluate(self._model, self._loss, part, self._data).items()}
+
+    def _refuse_infinite_weights(self) -> None:
+        for weight in self._weights:
+            unbounded = weight.detach()[~torch.isfinite(weight)]
+            if len(unbounded):
+                raise Diverged(self.steps_done - 1, "weights", unbounded[0].item())
+
+    @property
+    def _finished(self) -> bool:
+        return self.steps_done >= self._plan.total_steps or (self._patience is not None and self._patience.over)
+
+    @property
+    def _at_milestone(self) -> bool:
+        return self.steps_done == 1 or self._evaluation_due or self._checkpoint_due
+
+    @property
+    def _evaluation_due(self) -> bool:
+        every = self._plan.steps_per_epoch * self._spec.training.evaluate_every_epochs
+        return self.steps_done > 0 and (self.steps_done % every == 0 or self.steps_done == self._plan.total_steps)
+
+    @property
+    def _checkpoint_due(self) -> bool:
+        return self.steps_done > 0 and self.steps_done % self._spec.training.checkpoint_every_steps == 0
