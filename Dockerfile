@@ -12,8 +12,8 @@ RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constrai
 USER anneal
 WORKDIR /var/lib/anneal
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --start-interval=1s \
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
 CMD ["python", "-m", "service"]
 
 # For a smaller image without CUDA, build with `--build-arg PIP_EXTRA_INDEX_URL=` and an index of torch for the CPU.
@@ -22,4 +22,5 @@ ARG PIP_EXTRA_INDEX_URL
 RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt '.[worker]'
 USER anneal
 WORKDIR /var/lib/anneal
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-m", "worker.health"]
 CMD ["python", "-m", "worker"]

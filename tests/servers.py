@@ -47,6 +47,21 @@ def wait_until(condition: Callable[[], Any], timeout: float = 30, what: str = "t
     return answer
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process started, those that they started, and so on."""
+    lists = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/children")]
+    children = [int(word) for words in lists for word in words.split()]
+    return children + [below for child in children for below in descendants(child)]
+
+
 class Postgres:
     """A PostgreSQL 18 on a loopback port, its data in a temporary folder, with passwords as in production."""
 

@@ -14,18 +14,11 @@ import pytest
 from embedded import children
 from embedded.children import Child
 from embedded.errors import CannotStart, KeepsDying
-from tests.servers import wait_until
+from tests.servers import is_alive, wait_until
 
 
 def make(log: Path, program: str, name: str = "worker") -> Child:
     return Child(name, [sys.executable, "-c", textwrap.dedent(program)], dict(os.environ), log / f"{name}.log")
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_a_child_that_ends_is_started_again(tmp_path: Path) -> None:
