@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
-from typing import Self
+from typing import Self, TypedDict
 
 import httpx
 
@@ -74,8 +74,7 @@ class Client(Api[SyncDriver]):
         retries: int = RETRIES,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        address = _address(url)
-        http = httpx.Client(base_url=address, headers=_headers(key), trust_env=_is_remote(address), transport=transport)
+        http = httpx.Client(transport=transport, **_options(_address(url), key))
         super().__init__(SyncDriver(http), retries)
 
     def close(self) -> None:
@@ -114,10 +113,7 @@ class AsyncClient(Api[AsyncDriver]):
         retries: int = RETRIES,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        address = _address(url)
-        http = httpx.AsyncClient(
-            base_url=address, headers=_headers(key), trust_env=_is_remote(address), transport=transport
-        )
+        http = httpx.AsyncClient(transport=transport, **_options(_address(url), key))
         super().__init__(AsyncDriver(http), retries)
 
     async def close(self) -> None:
@@ -141,15 +137,24 @@ def _address(url: str | None) -> httpx.URL:
         raise Unreachable(text, str(error)) from error
 
 
-def _headers(key: str | None) -> dict[str, str]:
-    secret = key or os.environ.get("ANNEAL_API_KEY")
+class _Options(TypedDict):
+    base_url: httpx.URL
+    headers: dict[str, str]
+    verify: bool
+    trust_env: bool
+
+
+def _options(address: httpx.URL, key: str | None) -> _Options:
     return {
-        "User-Agent": "anneal-client",
-        "Accept": "application/json",
-        **({"Authorization": f"Bearer {secret}"} if secret else {}),
+        "base_url": address,
+        "headers": _headers(key or os.environ.get("ANNEAL_API_KEY")),
+        # Reading the certificate authorities takes longer than most calls; an address without TLS need not pay it.
+        "verify": address.scheme == "https",
+        # A proxy of the environment cannot reach this machine's own loopback.
+        "trust_env": address.host not in {"127.0.0.1", "::1", "localhost"},
     }
 
 
-def _is_remote(address: httpx.URL) -> bool:
-    """Whether a proxy of the environment may stand in between; none can reach this machine's own loopback."""
-    return address.host not in {"127.0.0.1", "::1", "localhost"}
+def _headers(key: str | None) -> dict[str, str]:
+    authorization = {"Authorization": f"Bearer {key}"} if key else {}
+    return {"User-Agent": "anneal-client", "Accept": "application/json", **authorization}

@@ -47,12 +47,14 @@ class Datasets(Resource[D]):
             PayloadTooLarge: when the operator allows fewer bytes.
         """
         with _opened(file) as (stream, filename):
-            fields = {"name": name, "target": target, "columns": _columns(columns)}
+            given = {"name": name, "target": target, "columns": _columns(columns)}
+            fields = {key: value for key, value in given.items() if value is not None}
             request = self._request(
                 "POST",
                 "/v1/datasets",
-                data={key: value for key, value in fields.items() if value is not None},
+                data=fields,
                 files={"file": (filename, stream)},
+                extensions={"form": {"file": f"@{getattr(stream, 'name', '-')}", **fields}},
                 read_seconds=_ANSWER_SECONDS,
             )
             response = yield from exchange(request, self._retries if stream.seekable() else 0)

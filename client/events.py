@@ -13,6 +13,7 @@ from client.exchange import exchange
 from client.flow import Feed, Flow, Item, NextLine, Open, Pause
 
 _RECONNECT_SECONDS = 0.5
+_LAST: str = "end"
 
 
 def follow(request_after: Callable[[int], httpx.Request], after: int, retries: int) -> Feed[Event]:
@@ -29,10 +30,13 @@ def follow(request_after: Callable[[int], httpx.Request], after: int, retries: i
         response = yield from exchange(Open(request), retries)
         if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
             raise UnexpectedAnswer(response, "not an event stream")
-        while (event := (yield from _next_event(response))) is not None:
-            broken, after, kind = 0, event.id, event.type
+        while True:
+            event = yield from _next_event(response)
+            if event is None:
+                break
+            broken, after = 0, event.id
             yield Item(event)
-            if kind == "end":
+            if event.type == _LAST:
                 return
         broken += 1
         if broken > retries:
@@ -43,15 +47,18 @@ def follow(request_after: Callable[[int], httpx.Request], after: int, retries: i
 def _next_event(response: httpx.Response) -> Flow[Event | None]:
     """Read up to the end of one event; None when the stream ends or breaks off before that.
 
-    Of an event only its data is read, which holds its id and type too.
+    What has no id, a heartbeat or a hint that there is progress, is not part of the job's log and is skipped.
     """
-    data: list[str] = []
+    fields: dict[str, str] = {}
     try:
         while (line := (yield NextLine())) is not None:
-            if line.startswith("data:"):
-                data.append(line.removeprefix("data:").removeprefix(" "))
-            elif not line and data:
-                return Event.model_validate_json("\n".join(data))
+            if line:
+                name, _, value = line.partition(":")
+                fields[name] = value.removeprefix(" ")
+            elif "id" in fields and "data" in fields:
+                return Event.model_validate_json(fields["data"])
+            else:
+                fields.clear()
     except httpx.TransportError:
         return None
     except ValidationError as error:

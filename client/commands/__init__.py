@@ -1,0 +1,1 @@
+"""The commands below `anneal`, a file for each noun."""

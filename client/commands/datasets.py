@@ -1,0 +1,59 @@
+"""The commands on datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api_schemas.datasets import Dataset
+from client.report import column_headers, column_row, dataset_headers, dataset_row
+from client.terminal import Terminal, terminal_of
+
+app = typer.Typer(help="Tables to train on.", no_args_is_help=True)
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV, TSV or Parquet.")],
+    name: Annotated[str | None, typer.Option(help="For people; by default the file's.")] = None,
+    target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
+) -> None:
+    """Upload a table and show what was read in it."""
+    terminal = terminal_of(context)
+    with terminal.client() as client:
+        uploaded = client.datasets.upload(file, name=name, target=target)
+        dataset = client.datasets.wait(uploaded.id)
+    if terminal.json:
+        terminal.dump(dataset)
+    else:
+        _tell(terminal, dataset)
+    raise typer.Exit(1 if dataset.state == "failed" else 0)
+
+
+@app.command()
+def ls(context: typer.Context, limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20) -> None:
+    """List uploaded datasets, newest first."""
+    terminal = terminal_of(context)
+    with terminal.client() as client:
+        datasets = list(client.datasets.list(limit=limit))
+    if terminal.json:
+        terminal.dump(datasets)
+    elif datasets:
+        terminal.table(dataset_headers(), (dataset_row(dataset) for dataset in datasets))
+    else:
+        terminal.err.print("no datasets; upload one with: anneal datasets add data.csv")
+
+
+def _tell(terminal: Terminal, dataset: Dataset) -> None:
+    if dataset.error:
+        terminal.err.print(f"{dataset.id} cannot be used:")
+        terminal.faults([dataset.error])
+        return
+    terminal.print(dataset.id)
+    if terminal.live:
+        terminal.table(column_headers(), (column_row(column) for column in dataset.columns))
+        terminal.err.print(f"{dataset.rows:,} rows; train with: anneal submit --dataset {dataset.id} --watch")
+    terminal.faults(dataset.warnings)
