@@ -1,0 +1,101 @@
+// @ts-check
+// A file that is dropped or chosen becomes a dataset: its columns as they were read, corrected, one of them the target.
+
+import { html } from "htm/preact";
+import { useEffect } from "preact/hooks";
+import { signal, useSignal } from "@preact/signals";
+import { call, idempotencyKey } from "../api.js";
+import { number, size } from "../format.js";
+import { asProblem } from "../live.js";
+import { Trouble } from "../ui.js";
+
+/** The dataset that was dropped last; kept while other views are looked at. @type {import("@preact/signals").Signal<any>} */
+const dataset = signal(null);
+const TYPES = ["numeric", "category", "text"];
+const MISSING = ["error", "mean", "median", "most_frequent"];
+
+/** @param {{onTarget: (id: string, target: string) => void}} props */
+export function DatasetCard({ onTarget }) {
+  const problem = useSignal(/** @type {import("../api.js").Problem | null} */ (null));
+  const over = useSignal(false);
+  const busy = useSignal("");
+
+  const attempt = async (/** @type {string} */ doing, /** @type {() => Promise<any>} */ task) => {
+    busy.value = doing;
+    try {
+      dataset.value = await task();
+      problem.value = null;
+    } catch (error) {
+      problem.value = asProblem(error);
+    }
+    busy.value = "";
+  };
+  const upload = (/** @type {File | undefined} */ file) =>
+    file && attempt(`Reading ${file.name}…`, async () => {
+      const form = new FormData();
+      form.set("file", file);
+      const { data } = await call("/v1/datasets", { method: "POST", form, headers: { "Idempotency-Key": idempotencyKey() } });
+      return whole(data);
+    });
+  const change = (/** @type {any} */ body) =>
+    attempt("Saving…", async () => (await call(`/v1/datasets/${dataset.value.id}`, { method: "PATCH", json: body })).data);
+  const drop = (/** @type {DragEvent} */ event) => {
+    event.preventDefault();
+    over.value = false;
+    upload(event.dataTransfer?.files[0]);
+  };
+  const known = dataset.value;
+  useEffect(() => {
+    if (known?.state === "ready" && known.target) onTarget(known.id, known.target);
+  }, [known?.id, known?.target]);
+
+  return html`<section class=${`card dataset ${over.value ? "over" : ""}`} aria-label="Your data"
+    onDragOver=${(/** @type {Event} */ event) => { event.preventDefault(); over.value = true; }} onDragLeave=${() => (over.value = false)} onDrop=${drop}>
+    <header><h2>Your data</h2></header>
+    <label class="drop">
+      <input type="file" accept=".csv,.tsv,.parquet" onChange=${(/** @type {any} */ event) => upload(event.target.files[0])} />
+      <span>${busy.value || html`Drop a CSV, TSV or Parquet file here, or <u>choose one</u>`}</span>
+    </label>
+    <${Trouble} problem=${problem.value} />
+    ${known?.state === "failed" && html`<p class="trouble" role="alert">${known.error?.message}</p>`}
+    ${known?.state === "ready" && html`<${Columns} dataset=${known} change=${change} onTarget=${onTarget} />`}
+  </section>`;
+}
+
+/** @param {{dataset: any, change: (body: any) => void, onTarget: (id: string, target: string) => void}} props */
+const Columns = ({ dataset, change, onTarget }) => html`<p class="note">${dataset.name} · ${number(dataset.rows)} rows · ${size(dataset.bytes)}. Choose the column to predict.</p>
+  ${dataset.warnings.map((/** @type {any} */ fault) => html`<p class="warning">${fault.message}</p>`)}
+  <div class="table-scroll"><table class="columns-table">
+    <thead><tr><th scope="col">Target</th><th scope="col">Column</th><th scope="col">Type</th><th scope="col">Missing</th></tr></thead>
+    <tbody>${dataset.columns.map((/** @type {any} */ column) => html`<tr key=${column.name}>
+      <td><input type="radio" name="target" aria-label=${`Predict ${column.name}`} checked=${dataset.target === column.name}
+        onChange=${() => { change({ target: column.name }); onTarget(dataset.id, column.name); }} /></td>
+      <th scope="row">${column.name} <small>${about(column.stats)}</small></th>
+      <td><${Choice} label=${`Type of ${column.name}`} options=${[...TYPES, "ignore"]} value=${column.role === "ignore" ? "ignore" : column.type}
+        onChoice=${(/** @type {string} */ type) => change({ columns: [type === "ignore" ? { name: column.name, role: "ignore" } : { name: column.name, type, ...(column.role === "ignore" ? { role: "feature" } : {}) }] })} /></td>
+      <td>${column.stats.missing ? html`${number(column.stats.missing)} <${Choice} label=${`Missing values of ${column.name}`} options=${MISSING} value=${column.missing}
+        onChoice=${(/** @type {string} */ missing) => change({ columns: [{ name: column.name, missing }] })} />` : "–"}</td>
+    </tr>`)}</tbody>
+  </table></div>`;
+
+/** @param {{label: string, options: string[], value: string, onChoice: (value: string) => void}} props */
+const Choice = ({ label, options, value, onChoice }) => html`<select aria-label=${label} value=${value} onChange=${(/** @type {any} */ event) => onChoice(event.target.value)}>
+  ${options.map((option) => html`<option value=${option}>${option}</option>`)}
+</select>`;
+
+/** @param {any} stats */
+const about = (stats) =>
+  stats.minimum != null && stats.maximum != null ? `${number(stats.minimum, 3)} to ${number(stats.maximum, 3)}` : `${number(stats.distinct)} values`;
+
+/** Wait until a dataset has been read. @param {any} data @returns {Promise<any>} */
+async function whole(data) {
+  let known = data;
+  let etag = "";
+  while (!known.terminal) {
+    const answer = await call(`/v1/datasets/${known.id}`, { headers: { Prefer: "wait=10", ...(etag ? { "If-None-Match": etag } : {}) } });
+    etag = answer.etag ?? "";
+    if (answer.data) known = answer.data;
+    if (!known.terminal) await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  return known;
+}

@@ -1,0 +1,196 @@
+// @ts-check
+// One job: how far it is, its curves as they grow, what it was told, what happened to it.
+
+import { html } from "htm/preact";
+import { useEffect, useMemo } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import { call, idempotencyKey } from "../api.js";
+import { arrange, Chart } from "../charts.js";
+import { ago, clock, duration, number, percent } from "../format.js";
+import { asProblem, fetchCurves, follow } from "../live.js";
+import { asCurl, leaves, pretty, shortSpec } from "../spec.js";
+import { announcement, Copy, Progress, State, Trouble } from "../ui.js";
+import { draft } from "./new.js";
+
+/** What can be asked of a job in each state. @type {Record<string, string[]>} */
+const ACTIONS = {
+  queued: ["cancel"],
+  running: ["pause", "cancel"],
+  pausing: ["cancel"],
+  paused: ["resume", "cancel"],
+};
+const SHOWN_EVENTS = 200;
+
+/** How the charts are drawn; the same for every job that is looked at. */
+const look = { logY: false, smooth: 0 };
+
+/** @param {{id: string}} props */
+export function JobView({ id }) {
+  const live = useMemo(() => follow(id), [id]);
+  useEffect(() => () => live.stop(), [live]);
+  const job = live.job.value;
+  useEffect(() => {
+    if (job) announcement.value = `${job.name} is ${job.state}: ${job.state_reason}`;
+  }, [job?.state]);
+  useEffect(() => {
+    if (job) document.title = `${job.terminal ? job.state : `${percent(job.progress.step / (job.progress.total_steps || 1))}`} · ${job.name} · Anneal`;
+  }, [job]);
+
+  if (!job) return html`<main id="main" tabindex="-1"><${Trouble} problem=${live.trouble.value} /></main>`;
+  return html`<main id="main" tabindex="-1">
+    <${Head} job=${job} refresh=${live.refresh} />
+    <${Trouble} problem=${live.trouble.value} />
+    ${job.error && html`<section class="trouble" role="alert" aria-label="Why it failed">
+      <p><code>${job.error.code}</code> ${job.error.message}</p><p class="hint">${job.error.hint}</p>
+    </section>`}
+    ${job.warnings.map((/** @type {any} */ fault) => html`<p class="warning"><code>${fault.pointer}</code> ${fault.message}</p>`)}
+    <${Facts} job=${job} />
+    <${Curves} id=${id} job=${job} series=${live.curves.value} />
+    <div class="columns">
+      <${Spec} job=${job} />
+      <${Events} events=${live.events.value} />
+    </div>
+  </main>`;
+}
+
+/** @param {{job: any, refresh: () => Promise<void>}} props */
+function Head({ job, refresh }) {
+  const problem = useSignal(/** @type {import("../api.js").Problem | null} */ (null));
+  const act = async (/** @type {string} */ action) => {
+    try {
+      await call(`/v1/jobs/${job.id}/${action}`, { method: "POST", headers: { "Idempotency-Key": idempotencyKey() } });
+      problem.value = null;
+    } catch (error) {
+      problem.value = asProblem(error);
+    }
+    await refresh();
+  };
+  const again = async () => {
+    const spec = await shortSpec(job.spec).catch(() => job.spec);
+    draft.value = pretty(spec);
+    location.hash = "#/new";
+  };
+  return html`<header class="head job-head">
+      <div>
+        <p class="crumbs"><a href="#/">Jobs</a> / <code>${job.id}</code></p>
+        <h1>${job.name}</h1>
+        <p class="reason"><${State} state=${job.state} /> ${job.state_reason}</p>
+      </div>
+      <div class="actions">
+        ${(ACTIONS[job.state] ?? []).map((action) => html`<button class=${action === "cancel" ? "danger" : ""} onClick=${() => act(action)}>
+          ${action[0].toUpperCase() + action.slice(1)}
+        </button>`)}
+        <button onClick=${again}>Change and run again</button>
+      </div>
+    </header>
+    <${Trouble} problem=${problem.value} />`;
+}
+
+/** @param {{job: any}} props */
+function Facts({ job }) {
+  const { progress, metrics } = job;
+  const score = metrics["val/accuracy"] ?? metrics["val/r2"];
+  const written = metrics["val/accuracy"] ? percent : number;
+  const loss = metrics["val/loss"] ?? metrics["train/loss"];
+  const facts = [
+    ["Step", `${number(progress.step)} of ${number(progress.total_steps)}`, `epoch ${number(progress.epoch, 3)}`],
+    score && [metrics["val/accuracy"] ? "Validation accuracy" : "Validation R²", written(score.last), `best ${written(score.best)} at step ${number(score.best_step)}`],
+    loss && [metrics["val/loss"] ? "Validation loss" : "Training loss", number(loss.last), `best ${number(loss.best)}`],
+    job.started_at && ["Time", duration((Date.parse(job.finished_at ?? new Date().toISOString()) - Date.parse(job.started_at)) / 1000),
+      progress.samples_per_second ? `${number(Math.round(progress.samples_per_second))} rows/s` : `started ${ago(job.started_at)}`],
+    job.parameters !== null && ["Network", number(job.parameters), "parameters"],
+    ["Attempt", job.attempt, job.environment?.device ?? job.worker ?? "waits for a worker"],
+  ].filter(Boolean);
+  return html`<section class="card facts-card" aria-label="Progress">
+    <${Progress} job=${job} />
+    <dl class="numbers">${facts.map(([label, value, note]) => html`<div><dt>${label}</dt><dd>${value}</dd><dd class="note" title=${note}>${note}</dd></div>`)}</dl>
+  </section>`;
+}
+
+/** @param {{id: string, job: any, series: import("../live.js").Series[]}} props */
+function Curves({ id, job, series }) {
+  const logY = useSignal(look.logY);
+  const smooth = useSignal(look.smooth);
+  const zoomed = useSignal(/** @type {{from: number, to: number, series: import("../live.js").Series[]} | null} */ (null));
+  const problem = useSignal(/** @type {import("../api.js").Problem | null} */ (null));
+  useEffect(() => void Object.assign(look, { logY: logY.value, smooth: smooth.value }), [logY.value, smooth.value]);
+  const zoom = async (/** @type {[number, number] | null} */ range) => {
+    try {
+      zoomed.value = range && { from: range[0], to: range[1], series: await fetchCurves(id, { from: range[0], to: range[1] }) };
+      problem.value = null;
+    } catch (error) {
+      problem.value = asProblem(error);
+    }
+  };
+  useEffect(() => {
+    const onKey = (/** @type {any} */ event) => {
+      if (event.detail === "l") logY.value = !logY.value;
+      if (event.detail === "r") zoom(null);
+    };
+    addEventListener("anneal:key", onKey);
+    return () => removeEventListener("anneal:key", onKey);
+  }, [id]);
+
+  const charts = arrange(zoomed.value?.series ?? series);
+  return html`<section aria-label="Curves">
+    <div class="toolbar">
+      <label><input type="checkbox" checked=${logY.value} onChange=${() => (logY.value = !logY.value)} /> Log y</label>
+      <label class="smooth">Smoothing
+        <input type="range" min="0" max="0.99" step="0.01" value=${smooth.value} onInput=${(/** @type {any} */ event) => (smooth.value = Number(event.target.value))} />
+        <output>${smooth.value.toFixed(2)}</output>
+      </label>
+      ${zoomed.value && html`<button onClick=${() => zoom(null)}>Show all steps (now ${number(zoomed.value.from)} to ${number(zoomed.value.to)})</button>`}
+      <span class="links"><a href=${`/v1/jobs/${id}/curve.svg`} target="_blank" rel="noopener">SVG</a><a href=${`/v1/jobs/${id}/curve.png`} target="_blank" rel="noopener">PNG</a><a
+        href=${`/v1/jobs/${id}/metrics.csv`} download=${`${id}.csv`}>CSV</a></span>
+    </div>
+    <${Trouble} problem=${problem.value} />
+    ${charts.length === 0 && html`<div class="empty card"><h2>No points yet</h2><p>${job.terminal ? "The job ended before its first step." : "The first step draws the first point."}</p></div>`}
+    <div class="charts">
+      ${charts.map((chart) => html`<${Chart} key=${chart.title} ...${chart} wide=${chart.title === "loss"}
+        logY=${logY.value && chart.title !== "accuracy" && chart.title !== "r2"} smooth=${smooth.value} onZoom=${zoom} />`)}
+    </div>
+  </section>`;
+}
+
+/** @param {{job: any}} props */
+function Spec({ job }) {
+  const short = useSignal(/** @type {any} */ (null));
+  const all = useSignal(false);
+  useEffect(() => {
+    shortSpec(job.spec).then((spec) => (short.value = spec), () => (short.value = job.spec));
+  }, [job.id]);
+  const spec = all.value ? job.spec : short.value;
+  return html`<section class="card spec" aria-label="Spec">
+    <header><h2>Spec</h2>
+      <div class="tabs">
+        <button aria-pressed=${!all.value} onClick=${() => (all.value = false)}>What differs</button>
+        <button aria-pressed=${all.value} onClick=${() => (all.value = true)}>All</button>
+      </div>
+      <${Copy} text=${() => asCurl(short.value ?? job.spec, location.origin)}>Copy as curl<//>
+    </header>
+    ${spec && html`<dl class="leaves">${leaves(spec).map(([path, value]) => html`<div><dt>${path}</dt><dd>${value}</dd></div>`)}</dl>`}
+    ${job.environment && html`<p class="note">torch ${job.environment.torch} · ${job.environment.device} · ${job.environment.threads} threads ·
+      ${job.environment.deterministic ? " the same spec gives the same bits here" : " not deterministic"}</p>`}
+  </section>`;
+}
+
+/** @param {{events: {id: string, type: string, at: string, data: any}[]}} props */
+function Events({ events }) {
+  const shown = events.slice(-SHOWN_EVENTS).reverse();
+  return html`<section class="card events" aria-label="Events">
+    <header><h2>Events</h2>${events.length > SHOWN_EVENTS && html`<small>the last ${SHOWN_EVENTS} of ${number(events.length)}</small>`}</header>
+    <ol tabindex="0" aria-label="Newest first">
+      ${shown.map((event) => html`<li key=${event.id}>
+        ${event.at && html`<time datetime=${event.at}>${clock(event.at)}</time>`} <b>${event.type}</b> <span>${sentence(event.data)}</span>
+      </li>`)}
+    </ol>
+    ${!events.length && html`<p class="note">Nothing yet.</p>`}
+  </section>`;
+}
+
+/** @param {Record<string, any>} data */
+const sentence = (data) =>
+  Object.entries(data ?? {})
+    .filter(([, value]) => value !== null && typeof value !== "object")
+    .map(([key, value]) => `${key} ${typeof value === "number" ? number(value) : value}`)
+    .join(" · ");

@@ -1,0 +1,108 @@
+// @ts-check
+// The list of jobs, newest first, live.
+
+import { html } from "htm/preact";
+import { useEffect } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import { call } from "../api.js";
+import { ago, number, percent } from "../format.js";
+import { asProblem, poll } from "../live.js";
+import { Progress, State, Trouble } from "../ui.js";
+
+const STATES = ["queued", "running", "paused", "succeeded", "failed", "cancelled"];
+const BUSY_MS = 1000;
+const QUIET_MS = 4000;
+
+export function JobsView() {
+  const state = useSignal("");
+  const page = useSignal(/** @type {any} */ (null));
+  const older = useSignal(/** @type {any[]} */ ([]));
+  const next = useSignal(/** @type {string | null | undefined} */ (undefined));
+  const trouble = useSignal(/** @type {import("../api.js").Problem | null} */ (null));
+  const query = state.value ? `&state=${state.value}` : "";
+
+  useEffect(() => {
+    page.value = null;
+    older.value = [];
+    next.value = undefined;
+    const busy = () => page.value?.data.some((/** @type {any} */ job) => !job.terminal);
+    return poll(
+      `/v1/jobs?limit=50${query}`,
+      (data) => (page.value = data),
+      (problem) => (trouble.value = problem),
+      () => (busy() ? BUSY_MS : QUIET_MS),
+    );
+  }, [query]);
+
+  const cursor = next.value === undefined ? page.value?.next_cursor : next.value;
+  const more = async () => {
+    try {
+      const { data } = await call(`/v1/jobs?limit=50${query}&cursor=${encodeURIComponent(cursor)}`);
+      older.value = [...older.value, ...data.data];
+      next.value = data.next_cursor;
+    } catch (error) {
+      trouble.value = asProblem(error);
+    }
+  };
+  const fresh = page.value?.data ?? [];
+  const known = new Set(fresh.map((/** @type {any} */ job) => job.id));
+  const jobs = [...fresh, ...older.value.filter((job) => !known.has(job.id))];
+
+  return html`<main id="main" tabindex="-1">
+    <header class="head">
+      <h1>Jobs</h1>
+      <label class="filter">State
+        <select value=${state.value} onChange=${(/** @type {any} */ event) => (state.value = event.target.value)}>
+          <option value="">all</option>
+          ${STATES.map((one) => html`<option value=${one}>${one}</option>`)}
+        </select>
+      </label>
+      <a class="button primary" href="#/new">New job</a>
+    </header>
+    <${Trouble} problem=${trouble.value} />
+    ${page.value && (jobs.length ? html`<${JobTable} jobs=${jobs} />` : html`<${Nothing} filtered=${state.value} />`)}
+    ${cursor && html`<button class="more" onClick=${more}>Older jobs</button>`}
+  </main>`;
+}
+
+/** @param {{filtered: string}} props */
+const Nothing = ({ filtered }) =>
+  html`<div class="empty card">
+    <h2>${filtered ? `No job is ${filtered}` : "No jobs yet"}</h2>
+    <p>A job is one JSON document: what to learn from, and how.</p>
+    <a class="button primary" href="#/new">Start from an example</a>
+  </div>`;
+
+/** @param {{jobs: any[]}} props */
+const JobTable = ({ jobs }) => html`<div class="card table-card">
+  <table class="jobs">
+    <thead>
+      <tr><th scope="col">State</th><th scope="col">Name</th><th scope="col">Dataset</th><th scope="col">Optimizer</th><th scope="col">Progress</th>
+        <th scope="col" class="right">Last loss</th><th scope="col" class="right">Best score</th><th scope="col" class="right">Created</th></tr>
+    </thead>
+    <tbody>${jobs.map((job) => html`<${Row} key=${job.id} job=${job} />`)}</tbody>
+  </table>
+</div>`;
+
+/** @param {{job: any}} props */
+function Row({ job }) {
+  const { spec } = job;
+  const loss = job.metrics["val/loss"] ?? job.metrics["train/loss"];
+  return html`<tr>
+    <td data-label="State"><${State} state=${job.state} /></td>
+    <th scope="row"><a class="cover" href=${`#/jobs/${job.id}`}>${job.name}</a></th>
+    <td data-label="Dataset">${spec.dataset.name ?? html`<span title=${spec.dataset.id}>upload · ${spec.target}</span>`}</td>
+    <td data-label="Optimizer">${spec.optimizer.name} <small>lr ${number(spec.optimizer.lr)}</small></td>
+    <td data-label="Progress"><${Progress} job=${job} /></td>
+    <td data-label="Loss" class="right">${job.error?.code === "diverged" ? html`<b class="bad">✕ diverged</b>` : number(loss?.last)}</td>
+    <td data-label="Best" class="right">${best(job.metrics)}</td>
+    <td data-label="Created" class="right"><time datetime=${job.created_at} title=${job.created_at}>${ago(job.created_at)}</time></td>
+  </tr>`;
+}
+
+/** @param {any} metrics */
+function best(metrics) {
+  if (metrics["val/accuracy"]) return percent(metrics["val/accuracy"].best);
+  if (metrics["val/r2"]) return html`<small>R²</small> ${number(metrics["val/r2"].best, 3)}`;
+  return "–";
+}

@@ -1,0 +1,174 @@
+// @ts-check
+// A new job: an example or a file to begin with, JSON to change, its faults shown where they are.
+
+import { html } from "htm/preact";
+import { useEffect, useRef } from "preact/hooks";
+import { signal, useSignal } from "@preact/signals";
+import { call, idempotencyKey } from "../api.js";
+import { EXAMPLES } from "../examples.js";
+import { duration, number, size } from "../format.js";
+import { asProblem, sleep } from "../live.js";
+import { locate, pretty } from "../spec.js";
+import { Trouble } from "../ui.js";
+import { DatasetCard } from "./dataset.js";
+
+/** @typedef {{pointer: string, message: string, line: number, start: number, end: number}} Mark */
+
+/** What is being written; kept while other views are looked at. */
+export const draft = signal(pretty(EXAMPLES[0].spec));
+const VALIDATE_AFTER_MS = 250;
+
+export function NewJobView() {
+  const verdict = useSignal(/** @type {{plan: any, problem: import("../api.js").Problem | null, marks: Mark[]} | null} */ (null));
+  const sending = useSignal(false);
+  const refused = useSignal(/** @type {import("../api.js").Problem | null} */ (null));
+  const once = useRef({ text: "", key: "" });
+  const text = draft.value;
+
+  useEffect(() => {
+    const stopped = new AbortController();
+    validate(text, stopped.signal).then((result) => result && (verdict.value = result));
+    refused.value = null;
+    return () => stopped.abort();
+  }, [text]);
+
+  const submit = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (sending.value) return;
+    if (once.current.text !== text) once.current = { text, key: idempotencyKey() };
+    sending.value = true;
+    try {
+      const { data } = await call("/v1/jobs", { method: "POST", json: JSON.parse(text), headers: { "Idempotency-Key": once.current.key } });
+      once.current = { text: "", key: "" };
+      location.hash = `#/jobs/${data.id}`;
+    } catch (error) {
+      refused.value = asProblem(error);
+    }
+    sending.value = false;
+  };
+  const { plan = null, problem = null, marks = [] } = verdict.value ?? {};
+
+  return html`<main id="main" tabindex="-1">
+    <header class="head"><h1>New job</h1></header>
+    <section aria-label="Examples" class="examples">
+      ${EXAMPLES.map((example) => html`<button class="card example" aria-pressed=${text === pretty(example.spec)} onClick=${() => (draft.value = pretty(example.spec))}>
+        <b>${example.title}</b><span>${example.about}</span>
+      </button>`)}
+    </section>
+    <div class="columns wide-left">
+      <form class="card" onSubmit=${submit}>
+        <header><h2 id="spec-title">Spec</h2>
+          <button type="button" class="quiet" onClick=${() => (draft.value = tidy(text))}>Tidy</button>
+        </header>
+        <${Editor} marks=${marks} />
+        ${problem && !marks.length && html`<${Trouble} problem=${problem} />`}
+        <${Trouble} problem=${refused.value} />
+        <button class="primary" type="submit" disabled=${!plan || sending.value}>${sending.value ? "Submitting…" : "Submit"}</button>
+      </form>
+      <div class="stack">
+        <${DatasetCard} onTarget=${(/** @type {string} */ id, /** @type {string} */ target) => (draft.value = withDataset(text, id, target))} />
+        ${plan && html`<${Plan} plan=${plan} />`}
+      </div>
+    </div>
+  </main>`;
+}
+
+/** The text area, its line numbers and its faults. @param {{marks: Mark[]}} props */
+function Editor({ marks }) {
+  const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
+  const gutter = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const lines = draft.value.split("\n");
+  const wrong = new Set(marks.map((mark) => mark.line));
+  const goTo = (/** @type {Mark} */ mark) => {
+    area.current?.focus();
+    area.current?.setSelectionRange(mark.start, mark.end);
+  };
+  const scroll = () => gutter.current && (gutter.current.scrollTop = area.current?.scrollTop ?? 0);
+  return html`<div class="editor">
+      <div class="gutter" ref=${gutter} aria-hidden="true">
+        ${lines.map((_, index) => html`<span class=${wrong.has(index + 1) ? "wrong" : ""}>${index + 1}</span>`)}
+      </div>
+      <textarea ref=${area} aria-labelledby="spec-title" aria-invalid=${marks.length > 0} aria-describedby="faults" spellcheck="false" autocapitalize="off" autocomplete="off"
+        wrap="off" rows=${Math.max(14, Math.min(32, lines.length + 1))} value=${draft.value}
+        onInput=${(/** @type {any} */ event) => (draft.value = event.target.value)} onScroll=${scroll}></textarea>
+    </div>
+    <ul class="faults" id="faults" aria-live="polite">
+      ${marks.map((mark) => html`<li><button type="button" onClick=${() => goTo(mark)}>line ${mark.line}</button> <code>${mark.pointer || "/"}</code> ${mark.message}</li>`)}
+    </ul>`;
+}
+
+/** @param {{plan: any}} props */
+const Plan = ({ plan }) => html`<section class="card" aria-label="What would run">
+  <header><h2>What would run</h2></header>
+  <dl class="facts">
+    <dt>Rows</dt><dd>${number(plan.train_rows)} train, ${number(plan.validation_rows)} validate${plan.test_rows ? `, ${number(plan.test_rows)} test` : ""}</dd>
+    <dt>Steps</dt><dd>${number(plan.total_steps)} (${number(plan.steps_per_epoch)} an epoch)</dd>
+    <dt>Network</dt><dd>${number(plan.parameters)} parameters</dd>
+    <dt>Loss</dt><dd>${plan.spec.loss.name}</dd>
+    <dt>Memory</dt><dd>about ${size(plan.memory_bytes)}</dd>
+    <dt>Time</dt><dd>about ${duration(plan.seconds)} on one core</dd>
+  </dl>
+  ${plan.warnings.map((/** @type {any} */ fault) => html`<p class="warning"><code>${fault.pointer}</code> ${fault.message}</p>`)}
+</section>`;
+
+/**
+ * Ask the gateway what a spec would do, once nobody types any more.
+ *
+ * @param {string} text
+ * @param {AbortSignal} signal
+ */
+async function validate(text, signal) {
+  await sleep(VALIDATE_AFTER_MS);
+  if (signal.aborted) return null;
+  let spec;
+  try {
+    spec = JSON.parse(text);
+  } catch (error) {
+    return { plan: null, problem: null, marks: [unreadable(text, String(error))] };
+  }
+  try {
+    const { data } = await call("/v1/jobs?validate_only=true", { method: "POST", json: spec, signal });
+    return { plan: data, problem: null, marks: [] };
+  } catch (error) {
+    if (signal.aborted) return null;
+    const problem = asProblem(error);
+    return { plan: null, problem, marks: problem.faults.map((fault) => mark(text, fault)) };
+  }
+}
+
+/** @param {string} text @param {{pointer: string, message: string}} fault @returns {Mark} */
+function mark(text, { pointer, message }) {
+  const [start, end] = locate(text, pointer);
+  return { pointer, message, start, end, line: lineOf(text, start) };
+}
+
+/** Browsers say where JSON ends to make sense, each in its own words. @param {string} text @param {string} error @returns {Mark} */
+function unreadable(text, error) {
+  const position = Number(/position (\d+)/.exec(error)?.[1] ?? text.length);
+  const line = Number(/line (\d+)/.exec(error)?.[1] ?? lineOf(text, position));
+  return { pointer: "", message: `not JSON: ${error.replace(/^SyntaxError: (JSON\.parse: )?/, "")}`, start: position, end: position + 1, line };
+}
+
+/** @param {string} text @param {number} position */
+const lineOf = (text, position) => text.slice(0, position).split("\n").length;
+
+/** @param {string} text */
+function tidy(text) {
+  try {
+    return pretty(JSON.parse(text));
+  } catch {
+    return text;
+  }
+}
+
+/** The spec with another dataset; one that cannot be read is replaced. @param {string} text @param {string} id @param {string} target */
+function withDataset(text, id, target) {
+  let spec;
+  try {
+    spec = JSON.parse(text);
+  } catch {
+    spec = {};
+  }
+  const { name, dataset: _, target: __, loss: ___, ...rest } = spec;
+  return pretty({ name: name ?? "untitled", dataset: { id }, target, ...rest });
+}
