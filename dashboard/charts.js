@@ -8,13 +8,15 @@ import uPlot from "uplot";
 import { number } from "./format.js";
 
 /** @typedef {import("./live.js").Series} Series */
-/** @typedef {{title: string, series: Series[], logY?: boolean, smooth?: number, wide?: boolean,
+/** @typedef {{title: string, series: Series[], span: [number, number], logY?: boolean, smooth?: number, wide?: boolean,
  *   onZoom: (range: [number, number] | null) => void}} ChartProps */
 
 const SPLITS = ["train", "val", "test"];
 /** Metrics whose splits share a chart, in the order of the charts. */
 const SHARED = ["loss", "accuracy", "r2", "mae"];
 const TABLE_ROWS = 200;
+/** A line of at most this many points shows each of them. */
+const DOTTED = 80;
 
 /**
  * Put the series of a job into charts: those of the splits together, every other quantity by itself.
@@ -36,14 +38,14 @@ export function arrange(series) {
     .map(([title, members]) => ({ title, series: members.sort((a, b) => order(a) - order(b)) }));
 }
 
-/** One chart with its legend. @param {ChartProps} props */
-export function Chart({ title, series, logY = false, smooth = 0, wide = false, onZoom }) {
+/** One chart with its legend; `span` is the first and the last step that it shows. @param {ChartProps} props */
+export function Chart({ title, series, span, logY = false, smooth = 0, wide = false, onZoom }) {
   const place = useRef(/** @type {HTMLDivElement | null} */ (null));
   const plot = useRef(/** @type {uPlot | null} */ (null));
   const zoom = useRef(onZoom);
   zoom.current = onZoom;
-  const newest = useRef(series);
-  newest.current = series;
+  const newest = useRef({ series, span });
+  newest.current = { series, span };
   const at = useSignal(/** @type {number | null} */ (null));
   const spoken = useSignal("");
   const [hidden, setHidden] = useState(/** @type {string[]} */ ([]));
@@ -56,8 +58,9 @@ export function Chart({ title, series, logY = false, smooth = 0, wide = false, o
 
   useEffect(() => {
     if (!place.current || !data) return;
-    const marks = () => newest.current.filter((one) => shown.some((other) => other.key === one.key));
-    const options = describe(shown, { logY, smooth: smooth > 0, height: wide ? 300 : 190, width: place.current.clientWidth });
+    const marks = () => newest.current.series.filter((one) => shown.some((other) => other.key === one.key));
+    const few = (/** @type {string} */ key) => (newest.current.series.find((one) => one.key === key)?.step.length ?? 0) <= DOTTED;
+    const options = describe(shown, { logY, smooth: smooth > 0, few, span: () => newest.current.span, height: wide ? 300 : 190, width: place.current.clientWidth });
     options.hooks = {
       draw: [(u) => crossOut(u, marks())],
       setCursor: [(u) => (at.value = u.cursor.idx == null ? null : u.data[0][u.cursor.idx])],
@@ -180,11 +183,14 @@ function align(series, logY, smooth) {
     logY ? column.map((value) => (value !== null && value <= 0 ? null : value)) : column;
   const tables = series.map((one) => {
     const line = (one.sampled && one.mean) || one.value;
-    const columns = [...(one.sampled ? [one.max ?? line, one.min ?? line] : []), line, ...(smooth ? [smoothed(line, smooth)] : [])];
+    const columns = [...(one.sampled ? [one.max ?? line, one.min ?? line] : []), line, ...(smooth && noisy(one) ? [smoothed(line, smooth)] : [])];
     return /** @type {uPlot.AlignedData} */ ([one.step, ...columns.map(positive)]);
   });
   return tables.length ? uPlot.join(tables) : [[]];
 }
+
+/** Evaluations and the learning rate are exact; only what a batch measures is smoothed. @param {Series} one */
+const noisy = (one) => one.key.startsWith("train/");
 
 /** Exponential moving average that owes nothing to where it started. @param {(number | null)[]} values @param {number} weight */
 function smoothed(values, weight) {
@@ -202,10 +208,11 @@ function smoothed(values, weight) {
  * What uPlot is told, in the order of `align`.
  *
  * @param {Series[]} series
- * @param {{logY: boolean, smooth: boolean, width: number, height: number}} look
+ * @param {{logY: boolean, smooth: boolean, few: (key: string) => boolean, span: () => [number, number], width: number,
+ *   height: number}} look few, span: asked at every drawing, as a curve grows.
  * @returns {uPlot.Options}
  */
-function describe(series, { logY, smooth, width, height }) {
+function describe(series, { logY, smooth, few, span, width, height }) {
   const style = getComputedStyle(document.documentElement);
   const colour = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
   /** @type {uPlot.Series[]} */
@@ -219,9 +226,10 @@ function describe(series, { logY, smooth, width, height }) {
       bands.push({ series: [lines.length, lines.length + 1], fill: `${stroke}38` });
       lines.push(edge, edge);
     }
-    const few = one.step.length <= 80;
-    lines.push({ stroke: smooth ? `${stroke}50` : stroke, width: smooth ? 1 : 1.6, points: { show: few && !smooth, size: 5, fill: stroke } });
-    if (smooth) lines.push({ stroke, width: 2, points: { show: few && one.step.length === 1, size: 5, fill: stroke } });
+    const points = { show: () => few(one.key), size: 5, fill: stroke, width: 0 };
+    const faint = smooth && noisy(one);
+    lines.push({ stroke: faint ? `${stroke}50` : stroke, width: faint ? 1 : 1.6, points });
+    if (faint) lines.push({ stroke, width: 2, points: { show: false } });
   }
   const axis = { stroke: colour("muted"), font: "12px system-ui, sans-serif", ticks: { show: false } };
   return {
@@ -230,13 +238,14 @@ function describe(series, { logY, smooth, width, height }) {
     series: lines,
     bands,
     legend: { show: false },
+    padding: [10, 10, 0, 0],
     scales: {
-      x: { time: false, range: (_, low, high) => (low === null ? [0, 1] : low === high ? [low - 0.5, high + 0.5] : [low, high]) },
+      x: { time: false, range: () => (span()[0] < span()[1] ? span() : [span()[0] - 0.5, span()[1] + 0.5]) },
       y: logY ? { distr: 3, range: (_, low, high) => (low === null ? [0.1, 1] : uPlot.rangeLog(low, high, 10, false)) } : {},
     },
     axes: [
-      { ...axis, grid: { show: false }, border: { show: true, stroke: colour("edge"), width: 1 }, size: 32, incrs: STEPS },
-      { ...axis, grid: { stroke: colour("grid"), width: 1 }, size: 58, values: (_, values) => values.map((v) => (v === null ? "" : number(v))) },
+      { ...axis, grid: { show: false }, border: { show: true, stroke: colour("edge"), width: 1 }, size: 28, incrs: STEPS },
+      { ...axis, grid: { stroke: colour("grid"), width: 1, filter: wholeDecades }, size: 58, values: (_, values) => values.map((v) => (v === null ? "" : number(v))) },
     ],
     cursor: {
       sync: { key: "steps", setSeries: false },
@@ -246,6 +255,13 @@ function describe(series, { logY, smooth, width, height }) {
     },
   };
 }
+
+/** On a log axis of several decades a line for each of them is enough. @param {uPlot} u @param {number[]} splits */
+const wholeDecades = (u, splits) => {
+  const { min = 0, max = 1 } = u.scales.y;
+  if (u.scales.y.distr !== 3 || (max ?? 1) / (min || 1) < 200) return splits;
+  return splits.map((value) => (value && Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9 ? value : null));
+};
 
 /** Steps are whole numbers, so the distances between their ticks are. */
 const STEPS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();

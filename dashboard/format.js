@@ -6,7 +6,7 @@ export function number(value, digits = 4) {
   if (value === null || value === undefined) return "–";
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return value.toLocaleString("en");
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e6)) return value.toExponential(digits - 2).replace("e+", "e");
+  if (size !== 0 && (size < 1e-4 || size >= 1e6)) return Number(value.toPrecision(digits - 1)).toExponential().replace("e+", "e");
   return String(Number(value.toPrecision(digits)));
 }
 

@@ -5,6 +5,9 @@ import { call } from "./api.js";
 
 /** @typedef {{[key: string]: any}} Spec */
 
+/** What a piece of a schedule cannot do without: what it is and how long. */
+const PIECE = ["name", "steps", "epochs", "fraction"];
+
 /**
  * Leave out of a full spec what the gateway fills in by itself.
  *
@@ -13,10 +16,10 @@ import { call } from "./api.js";
  * @throws {import("./api.js").Problem} where the gateway refuses the dataset by now.
  */
 export async function shortSpec(spec) {
-  const bare = { dataset: spec.dataset, ...(spec.dataset.id ? { target: spec.target } : {}) };
+  const bare = { dataset: pick(spec.dataset, ["id", "name"]), ...(spec.dataset.id ? { target: spec.target } : {}) };
   const [defaults, ofNames] = await Promise.all([resolve(bare), resolve({ ...onlyNames(spec), ...bare })]);
-  const { name, ...rest } = difference(spec, ofNames, defaults);
-  return { ...(name === defaults.name ? {} : { name }), ...bare, ...rest };
+  const { name, dataset, ...rest } = difference(spec, ofNames, defaults);
+  return { ...(name === defaults.name ? {} : { name }), ...bare, dataset: { ...bare.dataset, ...dataset }, ...rest };
 }
 
 /** @param {Spec} spec @returns {Promise<Spec>} */
@@ -24,7 +27,7 @@ async function resolve(spec) {
   return (await call("/v1/jobs?validate_only=true", { method: "POST", json: spec })).data.spec;
 }
 
-/** The choices of a spec without their knobs. A schedule is kept whole: its pieces need their lengths. @param {Spec} spec @returns {Spec} */
+/** The choices of a spec without their knobs; the pieces of a schedule keep their lengths, which they need. @param {Spec} spec @returns {Spec} */
 function onlyNames(spec) {
   /** @param {Spec} value @returns {Spec} */
   const names = (value) =>
@@ -36,7 +39,7 @@ function onlyNames(spec) {
   const chosen = names(spec);
   delete chosen.training;
   delete chosen.tags;
-  return { ...chosen, schedule: spec.schedule };
+  return { ...chosen, schedule: spec.schedule.map((/** @type {Spec} */ piece) => pick(piece, PIECE)) };
 }
 
 /**
@@ -55,8 +58,8 @@ export function difference(spec, ofNames, defaults) {
       const inner = difference(value, ofNames[key], defaults?.[key]);
       if (Object.keys(inner).length) kept[key] = inner;
     } else {
-      const reference = key === "name" || Array.isArray(value) ? defaults?.[key] : ofNames?.[key];
-      if (!same(value, reference)) kept[key] = Array.isArray(value) ? value.map(withoutNulls) : value;
+      const reference = key === "name" || isPieces(value) ? defaults?.[key] : ofNames?.[key];
+      if (!same(value, reference)) kept[key] = isPieces(value) ? shortPieces(value, ofNames?.[key]) : value;
     }
   }
   if ("name" in spec && Object.keys(kept).length && typeof ofNames?.name === "string") kept.name ??= spec.name;
@@ -69,8 +72,13 @@ const isObject = (value) => value !== null && typeof value === "object" && !Arra
 /** @param {any} a @param {any} b */
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 /** @param {any} value */
-const withoutNulls = (value) =>
-  isObject(value) ? Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null)) : value;
+const isPieces = (value) => Array.isArray(value) && value.some(isObject);
+/** @param {Spec} value @param {string[]} keys those of them that are not null. */
+const pick = (value, keys) => Object.fromEntries(keys.filter((key) => value[key] != null).map((key) => [key, value[key]]));
+
+/** The pieces of a schedule with the knobs that are not at their defaults. @param {Spec[]} pieces @param {Spec[]} ofNames */
+const shortPieces = (pieces, ofNames) =>
+  pieces.map((piece, index) => pick(piece, Object.keys(piece).filter((key) => PIECE.includes(key) || !same(piece[key], ofNames?.[index]?.[key]))));
 
 /** The leaves of a spec with their dotted paths. @param {any} value @param {string} [path] @returns {[string, string][]} */
 export function leaves(value, path = "") {

@@ -20,6 +20,8 @@ const ACTIONS = {
   paused: ["resume", "cancel"],
 };
 const SHOWN_EVENTS = 200;
+/** Charts that a log axis does not help. */
+const LINEAR = ["accuracy", "r2", "lr"];
 
 /** How the charts are drawn; the same for every job that is looked at. */
 const look = { logY: false, smooth: 0 };
@@ -132,6 +134,9 @@ function Curves({ id, job, series }) {
   }, [id]);
 
   const charts = arrange(zoomed.value?.series ?? series);
+  const last = Math.max(0, ...series.map((one) => one.step.at(-1) ?? 0));
+  /** @type {[number, number]} */
+  const span = zoomed.value ? [zoomed.value.from, Math.min(last, zoomed.value.to)] : [0, last];
   return html`<section aria-label="Curves">
     <div class="toolbar">
       <label><input type="checkbox" checked=${logY.value} onChange=${() => (logY.value = !logY.value)} /> Log y</label>
@@ -146,8 +151,8 @@ function Curves({ id, job, series }) {
     <${Trouble} problem=${problem.value} />
     ${charts.length === 0 && html`<div class="empty card"><h2>No points yet</h2><p>${job.terminal ? "The job ended before its first step." : "The first step draws the first point."}</p></div>`}
     <div class="charts">
-      ${charts.map((chart) => html`<${Chart} key=${chart.title} ...${chart} wide=${chart.title === "loss"}
-        logY=${logY.value && chart.title !== "accuracy" && chart.title !== "r2"} smooth=${smooth.value} onZoom=${zoom} />`)}
+      ${charts.map((chart) => html`<${Chart} key=${chart.title} ...${chart} span=${span} wide=${chart.title === "loss"}
+        logY=${logY.value && !LINEAR.includes(chart.title)} smooth=${smooth.value} onZoom=${zoom} />`)}
     </div>
   </section>`;
 }

@@ -106,7 +106,7 @@ const Plan = ({ plan }) => html`<section class="card" aria-label="What would run
     <dt>Network</dt><dd>${number(plan.parameters)} parameters</dd>
     <dt>Loss</dt><dd>${plan.spec.loss.name}</dd>
     <dt>Memory</dt><dd>about ${size(plan.memory_bytes)}</dd>
-    <dt>Time</dt><dd>about ${duration(plan.seconds)} on one core</dd>
+    <dt>Time</dt><dd>${duration(plan.seconds)} on one core, roughly</dd>
   </dl>
   ${plan.warnings.map((/** @type {any} */ fault) => html`<p class="warning"><code>${fault.pointer}</code> ${fault.message}</p>`)}
 </section>`;
