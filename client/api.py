@@ -13,6 +13,7 @@ from api_schemas.workers import Health, Worker
 from client.catalog import Catalog
 from client.datasets import Datasets
 from client.errors import Unreachable
+from client.exchange import ask_once, decode
 from client.flow import AsyncDriver, Flow, SyncDriver
 from client.jobs import Jobs
 from client.resource import D, Endpoint, Resource
@@ -43,12 +44,8 @@ class Api(Resource[D]):
 
     @Endpoint
     def health(self) -> Flow[Health]:
-        """Whether the gateway can do its work; asked once, without retries.
-
-        Raises:
-            Unavailable: when it cannot.
-        """
-        return (yield from self._once(Health, "/readyz"))
+        """Whether the gateway can do its work, and if not, what it lacks; asked once, without retries."""
+        return decode((yield from ask_once(self._request("GET", "/readyz"))), Health)
 
 
 class Client(Api[SyncDriver]):
@@ -132,9 +129,12 @@ class AsyncClient(Api[AsyncDriver]):
 def _address(url: str | None) -> httpx.URL:
     text = url or os.environ.get("ANNEAL_URL") or DEFAULT_URL
     try:
-        return httpx.URL(text)
+        address = httpx.URL(text)
     except httpx.InvalidURL as error:
         raise Unreachable(text, str(error)) from error
+    if address.scheme not in {"http", "https"} or not address.host:
+        raise Unreachable(text, "an address begins with http:// or https://")
+    return address
 
 
 class _Options(TypedDict):

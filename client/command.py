@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Shown:
         return 0
     except typer.TyperException as error:
-        Terminal().fail(AnnealError(error.format_message()))
+        _say_misuse(error)
         return FAILED
     except AnnealError as error:
         Terminal().fail(error)
@@ -75,6 +75,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Terminal().fail(AnnealError(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
         return FAILED
     return status if isinstance(status, int) else 0
+
+
+def _say_misuse(error: typer.TyperException) -> None:
+    message = error.format_message().replace("Value error, ", "")
+    if message:  # there is none where the help was shown in its place
+        Terminal().fail(AnnealError(message))
 
 
 def _options_first(arguments: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ File: TypeAlias = str | os.PathLike[str] | IO[bytes]
 """A path, or a file that is open for reading bytes."""
 
 _ANSWER_SECONDS = 300.0
-"""How long the gateway may take from the last byte to its answer: it hashes and stores as bytes come in."""
+"""How long the gateway may take from the last byte to its answer, which may tell what it read."""
 
 
 class Datasets(Resource[D]):
@@ -34,7 +34,9 @@ class Datasets(Resource[D]):
         target: str | None = None,
         columns: Sequence[ColumnChoice] = (),
     ) -> Flow[Dataset]:
-        """Send a table, 64 KiB at a time; it is stored when this returns, and read soon after: see `wait`.
+        """Send a table, 64 KiB at a time.
+
+        A small one has been read when this returns; `wait` returns when a large one has.
 
         Args:
             file: CSV, TSV or Parquet. A file object that cannot go back to its start is sent once, without retries.
@@ -44,6 +46,7 @@ class Datasets(Resource[D]):
 
         Raises:
             OSError: when the file cannot be read.
+            InvalidRequest: when it is no table, which small files are told at once.
             PayloadTooLarge: when the operator allows fewer bytes.
         """
         with _opened(file) as (stream, filename):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import httpx
-from pydantic import ValidationError
 
 from api_schemas.jobs import Event
 from client.errors import UnexpectedAnswer, Unreachable
@@ -13,7 +13,6 @@ from client.exchange import exchange
 from client.flow import Feed, Flow, Item, NextLine, Open, Pause
 
 _RECONNECT_SECONDS = 0.5
-_LAST: str = "end"
 
 
 def follow(request_after: Callable[[int], httpx.Request], after: int, retries: int) -> Feed[Event]:
@@ -30,37 +29,40 @@ def follow(request_after: Callable[[int], httpx.Request], after: int, retries: i
         response = yield from exchange(Open(request), retries)
         if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
             raise UnexpectedAnswer(response, "not an event stream")
-        while True:
-            event = yield from _next_event(response)
-            if event is None:
-                break
-            broken, after = 0, event.id
-            yield Item(event)
-            if event.type == _LAST:
+        while (message := (yield from _next_message())) is not None:
+            if message.get("event") == "end":
                 return
+            if "id" in message:  # the others are hints that there is progress; they are not part of the log
+                event = _event(message, response)
+                broken, after = 0, event.id
+                yield Item(event)
         broken += 1
         if broken > retries:
             raise Unreachable(f"{request.url.scheme}://{request.url.netloc.decode()}", "the event stream breaks off")
         yield Pause(_RECONNECT_SECONDS)
 
 
-def _next_event(response: httpx.Response) -> Flow[Event | None]:
-    """Read up to the end of one event; None when the stream ends or breaks off before that.
-
-    What has no id, a heartbeat or a hint that there is progress, is not part of the job's log and is skipped.
-    """
+def _next_message() -> Flow[dict[str, str] | None]:
+    """The fields of the next message that has data; None when the stream ends or breaks off before that."""
     fields: dict[str, str] = {}
     try:
         while (line := (yield NextLine())) is not None:
             if line:
                 name, _, value = line.partition(":")
                 fields[name] = value.removeprefix(" ")
-            elif "id" in fields and "data" in fields:
-                return Event.model_validate_json(fields["data"])
+            elif "data" in fields:
+                return fields
             else:
-                fields.clear()
+                fields.clear()  # a comment that keeps the line alive
     except httpx.TransportError:
         return None
-    except ValidationError as error:
-        raise UnexpectedAnswer(response, "an event that is none") from error
     return None
+
+
+def _event(message: dict[str, str], response: httpx.Response) -> Event:
+    try:
+        data = json.loads(message["data"])
+        about = {"id": int(message["id"]), "type": message.get("event"), "at": data.pop("at", None)}
+        return Event.model_validate({**about, "data": data})
+    except ValueError as error:
+        raise UnexpectedAnswer(response, f"with an event that cannot be read: {message['data']}") from error

@@ -20,7 +20,6 @@ _LONGEST_DELAY = 8.0
 _LONGEST_ASKED = 60
 """Seconds; whoever asks for more patience gets none, and the caller decides."""
 _PASSING = frozenset({408, 429, 502, 503, 504})
-_HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 
 def exchange(step: httpx.Request | Open, retries: int) -> Flow[httpx.Response]:
@@ -38,11 +37,11 @@ def exchange(step: httpx.Request | Open, retries: int) -> Flow[httpx.Response]:
         try:
             response: httpx.Response = yield step
         except httpx.TransportError as error:
-            if delay is None or isinstance(error, _HOPELESS):
+            if delay is None or isinstance(error, httpx.LocalProtocolError):
                 raise _unreachable(step, error) from error
             yield Pause(delay)
             continue
-        if response.is_redirect:
+        if response.has_redirect_location:
             raise UnexpectedAnswer(response, f"it points to {response.headers['Location']}")
         if not response.is_error:
             return response
@@ -51,6 +50,18 @@ def exchange(step: httpx.Request | Open, retries: int) -> Flow[httpx.Response]:
             raise failure
         yield Pause(max(delay, failure.retry_after_seconds or 0))
     raise AssertionError("the last try returns or raises")
+
+
+def ask_once(request: httpx.Request) -> Flow[httpx.Response]:
+    """Send a request one time and take whatever is answered, an error too.
+
+    Raises:
+        Unreachable: when nothing is.
+    """
+    try:
+        return (yield request)
+    except httpx.TransportError as error:
+        raise _unreachable(request, error) from error
 
 
 def decode(response: httpx.Response, kind: type[R]) -> R:

@@ -60,15 +60,25 @@ class Jobs(Resource[D]):
         return (yield from self._ask(Job, "GET", path_of("jobs", job_id)))
 
     @Listing
-    def list(self, *, state: JobState | None = None, name: str | None = None, limit: int | None = None) -> Feed[Job]:
+    def list(
+        self,
+        *,
+        state: JobState | None = None,
+        name: str | None = None,
+        tag: str | None = None,
+        dataset: str | None = None,
+        limit: int | None = None,
+    ) -> Feed[Job]:
         """The jobs of the project, newest first; pages are fetched while you iterate.
 
         Args:
             state: only jobs in this state.
-            name: only jobs of this name.
+            name: only jobs with this in their name.
+            tag: only jobs with this tag, as `course:lecture-4`.
+            dataset: only jobs on the upload of this id.
             limit: at most this many; by default all.
         """
-        return self._each(Page[Job], "/v1/jobs", {"state": state, "name": name}, limit)
+        return self._each(Page[Job], "/v1/jobs", {"state": state, "name": name, "tag": tag, "dataset": dataset}, limit)
 
     @Endpoint
     def cancel(self, job_id: str) -> Flow[Job]:
@@ -95,10 +105,10 @@ class Jobs(Resource[D]):
 
     @Endpoint
     def delete(self, job_id: str) -> Flow[None]:
-        """Forget a job that has ended, its curves and its files.
+        """Forget a job, its events and its curves.
 
         Raises:
-            Conflict: when it has not ended.
+            Conflict: when a worker has it; cancel it first.
         """
         yield from self._delete(path_of("jobs", job_id))
 

@@ -67,10 +67,6 @@ class Resource(Generic[D]):
         response = yield from exchange(self._request(method, path, params=params, **body), self._retries)
         return decode(response, kind)
 
-    def _once(self, kind: type[R], path: str) -> Flow[R]:
-        """Ask how things are now: an answer that things are bad is no reason to ask again."""
-        return decode((yield from exchange(self._request("GET", path), 0)), kind)
-
     def _delete(self, path: str) -> Flow[None]:
         yield from exchange(self._request("DELETE", path), self._retries)
 
