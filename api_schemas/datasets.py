@@ -105,9 +105,11 @@ class Dataset(Reply):
 
     id: str
     object: Literal["dataset"] = "dataset"
+    version: int
+    """Grows with every change; the ETag."""
     name: str
     state: DatasetState
-    """`processing` until it has been read; then `ready` or `failed`, for good."""
+    """`processing` until it has been read; then `ready` or `failed`. A corrected type has it read again."""
     terminal: bool
     """Whether the state is an end state."""
     created_at: Time

@@ -173,6 +173,8 @@ class Job(Reply):
 
     id: str
     object: Literal["job"] = "job"
+    version: int
+    """Grows with every change; the ETag."""
     name: str
     tags: dict[str, str]
     state: JobState

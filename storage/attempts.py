@@ -52,14 +52,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Report:
-    """What an attempt has to say since its last report."""
+    """What an attempt has to say since its last report, beside the points."""
 
     steps_done: int
+    metrics: Mapping[str, Summary]
     samples_per_second: float | None = None
-    metrics: Mapping[str, Summary] | None = None
-    event: tuple[str, Data] | None = None
-    checkpoint_sha256: str | None = None
-    """A new checkpoint at `steps_done`."""
+    events: Sequence[tuple[str, Data]] = ()
+    checkpoint: tuple[int, str] | None = None
+    """A new one: the steps that were done, and the SHA-256 of its file."""
 
 
 def claim(database: Database, worker_id: str, queues: Sequence[str], device: str, lease_seconds: float) -> Claim | None:
@@ -129,11 +129,11 @@ def report(database: Database, lease: Lease, curves: CurveWriter, news: Report |
         LeaseLost: another attempt has the job.
     """
     with database.write() as session:
-        state, events = _renew(session, lease, **_changes(news))
+        state, last = _renew(session, lease, **_changes(news))
         curves.write(session)
-        if news is not None and news.event is not None:
-            kind, data = news.event
-            session.add(EventRow(job_id=lease.job_id, number=events, type=kind, at=now(), data=data))
+        happened = news.events if news else ()
+        for number, (kind, data) in enumerate(happened, start=last - len(happened) + 1):
+            session.add(EventRow(job_id=lease.job_id, number=number, type=kind, at=now(), data=data))
     curves.written()
     return state
 
@@ -238,24 +238,25 @@ def _renew(session: Session, lease: Lease, **changes: Any) -> tuple[JobState, in
         .values(lease_until=database_time() + lease.seconds, **changes)
         .returning(JobRow.state, JobRow.events)
     )
-    found = session.execute(statement).tuples().one_or_none()
+    found = session.execute(statement).one_or_none()
     if found is None:
         raise LeaseLost(lease.job_id)
-    return found
+    return found.state, found.events
 
 
 def _changes(news: Report | None) -> dict[str, Any]:
     if news is None:
         return {}
-    changes: dict[str, Any] = {"version": JobRow.version + 1, "step": news.steps_done}
+    changes: dict[str, Any] = {
+        "version": JobRow.version + 1,
+        "step": news.steps_done,
+        "metrics": dict(news.metrics),
+        "events": JobRow.events + len(news.events),
+    }
     if news.samples_per_second is not None:
         changes["samples_per_second"] = news.samples_per_second
-    if news.metrics is not None:
-        changes["metrics"] = dict(news.metrics)
-    if news.event is not None:
-        changes["events"] = JobRow.events + 1
-    if news.checkpoint_sha256 is not None:
-        changes |= {"checkpoint_step": news.steps_done, "checkpoint_sha256": news.checkpoint_sha256}
+    if news.checkpoint is not None:
+        changes["checkpoint_step"], changes["checkpoint_sha256"] = news.checkpoint
     return changes
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -146,6 +146,30 @@ def read_points(
         parts.setdefault(chunk.key, []).append(_decode(chunk))
     order = keys if keys is not None else sorted(parts, key=_reading_order)
     return {key: _cut(parts[key], from_step, to_step) for key in order if key in parts}
+
+
+def stream_points(
+    database: Database, project: str, job_id: str, keys: Sequence[str] | None
+) -> Iterator[tuple[str, list[int], list[float]]]:
+    """Every raw point of a job, a chunk at a time: series, steps, values.
+
+    Each chunk is a transaction of its own, so that a slow reader holds nothing up.
+
+    Raises:
+        NotFound: this project has no such job.
+    """
+    with database.read() as session:
+        job = fetch(session, JobRow, project, job_id)
+        query = select(ChunkRow.key, ChunkRow.first_step).where(ChunkRow.job_id == job.id)
+        places = sorted(session.execute(query).tuples().all(), key=lambda place: (_reading_order(place[0]), place[1]))
+    for key, first_step in places:
+        if keys is not None and key not in keys:
+            continue
+        with database.read() as session:
+            chunk = session.get(ChunkRow, (job_id, key, first_step))
+        if chunk is not None:
+            steps, values = _decode(chunk)
+            yield key, steps.tolist(), values.tolist()
 
 
 def _reading_order(key: str) -> tuple[int, str]:

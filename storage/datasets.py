@@ -217,6 +217,7 @@ def dataset_of(row: DatasetRow) -> Dataset:
     """A row as its owner sees it."""
     return Dataset(
         id=row.id,
+        version=row.version,
         name=row.name,
         state=row.state,
         terminal=row.state != "processing",

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import get_args
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Upload
 from api_schemas.errors import Conflict
 from api_schemas.ids import new_id
-from api_schemas.jobs import HELD, TERMINAL, Job, JobState, Plan, Progress, Transition
+from api_schemas.jobs import HELD, TERMINAL, Event, Job, JobState, Plan, Progress, Transition
 from storage.database import Database, fetch, now, owned
-from storage.events import move, read_transitions
+from storage.events import move, read_events, read_transitions
 from storage.idempotency import Once, once
 from storage.pages import Sort, read_page
 from storage.tables import JobRow
@@ -65,6 +66,24 @@ def get_version(database: Database, project: str, job_id: str) -> int:
         return fetch(session, JobRow, project, job_id).version if found is None else found
 
 
+def get_events(database: Database, project: str, job_id: str, after: int, limit: int) -> tuple[Job, list[Event]]:
+    """A job and its events behind `after`, as they were at one moment.
+
+    Raises:
+        NotFound: this project has no such job.
+    """
+    with database.read() as session:
+        row = fetch(session, JobRow, project, job_id)
+        return _job(session, row), read_events(session, row.id, after, limit)
+
+
+def count_by_state(database: Database) -> dict[JobState, int]:
+    """How many jobs of all projects are in each state; for the operator."""
+    with database.read() as session:
+        found = dict(session.execute(select(JobRow.state, func.count()).group_by(JobRow.state)).tuples().all())
+    return {state: found.get(state, 0) for state in get_args(JobState)}
+
+
 def list_jobs(
     database: Database,
     project: str,
@@ -82,47 +101,50 @@ def list_jobs(
         return [job_of(row, transitions[row.id]) for row in rows], following
 
 
-def cancel(database: Database, project: str, job_id: str) -> Job:
+def cancel(database: Database, project: str, job_id: str, request: Once | None = None) -> Job:
     """Stop a job for good; one that has ended, or is being cancelled, stays as it is."""
-    with database.write() as session:
-        job = fetch(session, JobRow, project, job_id, lock=True)
+
+    def decide(session: Session, job: JobRow) -> None:
         if job.state in ("queued", "paused"):
             move(session, job, "cancelled", "cancelled before a worker had it")
         elif job.state in ("running", "pausing"):
             move(session, job, "cancelling", "waiting for the worker to stop")
-        return _job(session, job)
+
+    return _change(database, project, job_id, request, decide)
 
 
-def pause(database: Database, project: str, job_id: str) -> Job:
+def pause(database: Database, project: str, job_id: str, request: Once | None = None) -> Job:
     """Let a job write a checkpoint and free its worker.
 
     Raises:
         Conflict: it has ended or is being cancelled.
     """
-    with database.write() as session:
-        job = fetch(session, JobRow, project, job_id, lock=True)
+
+    def decide(session: Session, job: JobRow) -> None:
         if job.state == "queued":
             move(session, job, "paused", "paused while it waited")
         elif job.state == "running":
             move(session, job, "pausing", "waiting for the worker to write a checkpoint")
         elif job.state not in ("pausing", "paused"):
             raise Conflict(f"a job that is {job.state} cannot be paused")
-        return _job(session, job)
+
+    return _change(database, project, job_id, request, decide)
 
 
-def resume(database: Database, project: str, job_id: str) -> Job:
+def resume(database: Database, project: str, job_id: str, request: Once | None = None) -> Job:
     """Queue a paused job again.
 
     Raises:
         Conflict: it is not paused.
     """
-    with database.write() as session:
-        job = fetch(session, JobRow, project, job_id, lock=True)
+
+    def decide(session: Session, job: JobRow) -> None:
         if job.state == "paused":
             move(session, job, "queued", "resumed; waiting for a worker")
         elif job.state not in ("queued", "running"):
             raise Conflict(f"a job that is {job.state} cannot be resumed; only a paused one can")
-        return _job(session, job)
+
+    return _change(database, project, job_id, request, decide)
 
 
 def delete_job(database: Database, project: str, job_id: str) -> None:
@@ -138,13 +160,6 @@ def delete_job(database: Database, project: str, job_id: str) -> None:
         session.execute(delete(JobRow).where(JobRow.id == job.id))
 
 
-def read_versions(database: Database, job_ids: Sequence[str]) -> dict[str, int]:
-    """The versions of several jobs, in one read; for whoever watches them for change."""
-    with database.read() as session:
-        query = select(JobRow.id, JobRow.version).where(JobRow.id.in_(job_ids))
-        return dict(session.execute(query).tuples().all())
-
-
 def job_of(row: JobRow, transitions: list[Transition]) -> Job:
     """A row as its owner sees it."""
     left = row.total_steps - row.step
@@ -152,6 +167,7 @@ def job_of(row: JobRow, transitions: list[Transition]) -> Job:
     rate = row.samples_per_second if row.state in HELD else None
     return Job(
         id=row.id,
+        version=row.version,
         name=row.name,
         tags=row.tags,
         state=row.state,
@@ -180,6 +196,24 @@ def job_of(row: JobRow, transitions: list[Transition]) -> Job:
     )
 
 
+def _change(
+    database: Database,
+    project: str,
+    job_id: str,
+    request: Once | None,
+    decide: Callable[[Session, JobRow], None],
+) -> Job:
+    """Let `decide` move a job, with the row held and the idempotency key in the same transaction."""
+
+    def work() -> Job:
+        job = fetch(session, JobRow, project, job_id, lock=True)
+        decide(session, job)
+        return _job(session, job)
+
+    with database.write() as session:
+        return once(session, project, request, Job, work)[0]
+
+
 def _insert(session: Session, project: str, plan: Plan) -> Job:
     spec = plan.spec
     job = JobRow(
@@ -203,10 +237,12 @@ def _insert(session: Session, project: str, plan: Plan) -> Job:
         failures=0,
         step=0,
         metrics={},
+        state="queued",
+        state_reason="",
     )
-    move(session, job, "queued", "waiting for a worker")
     session.add(job)
-    session.flush()
+    session.flush()  # its first event refers to it
+    move(session, job, "queued", "waiting for a worker")
     return _job(session, job)
 
 

@@ -26,6 +26,11 @@ def celery_name(queue_name: str) -> str:
     return f"anneal.{queue_name}"
 
 
+def redis_url(broker_url: str) -> str:
+    """The broker's URL as the redis client writes it; kombu has a name of its own for a unix socket."""
+    return broker_url.replace("redis+socket://", "unix://", 1)
+
+
 def make_celery(broker_url: str) -> Celery:
     """A Celery application with the settings that a wake-up needs.
 

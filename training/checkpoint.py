@@ -26,17 +26,18 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, 
     write_whole(path, lambda temporary: save_file(stored, temporary, metadata))
 
 
-def save_state(path: Path, state: Any, run: str) -> None:
+def save_state(path: Path, state: Any, run: str, owner: str = "") -> None:
     """Write nested dicts, lists, tuples, numbers, texts and tensors.
 
     Args:
         path: the file.
         state: what to keep.
         run: says which run it belongs to; only the same run may read it.
+        owner: noted in the file, so that two owners of the same run never have the same bytes.
     """
     tensors: dict[str, Tensor] = {}
     layout = json.dumps(_pack(state, tensors))
-    save_tensors(path, tensors, {"run": run, "state": layout})
+    save_tensors(path, tensors, {"run": run, "owner": owner, "state": layout})
 
 
 def load_state(path: Path, run: str) -> Any:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from api_schemas.catalog.schedules import Factors
 from api_schemas.jobs import JobSpec, Plan
@@ -20,6 +19,7 @@ from training.data.prepare import Data, Part
 from training.device import make_deterministic, random_state, set_random_state
 from training.evaluation import Patience, evaluate
 from training.events import CheckpointDue, Diverged, Evaluation, Happening, Points
+from training.gradient import Gradient
 from training.recording import Recording
 
 __all__ = ["CheckpointDue", "Diverged", "Evaluation", "Happening", "Points", "Run"]
@@ -47,6 +47,7 @@ class Run:
         dtype = getattr(torch, spec.training.precision)
         self._model = build_model(spec.model, data.inputs, data.outputs).to(device, dtype)
         self._weights = list(self._model.parameters())
+        self._gradient = Gradient(self._weights)
         self._loss = build_loss(spec.loss)
         self._optimizer = build_optimizer(spec.optimizer, self._weights)
         self._factors = Factors(spec.schedule, plan.total_steps, plan.steps_per_epoch)
@@ -76,13 +77,17 @@ class Run:
             yield happening
             set_random_state(self._random, self._device)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, owner: str = "") -> None:
         """Write everything that the rest of the run depends on to one file, whole or not at all.
+
+        Args:
+            path: the file.
+            owner: noted in it, so that equal runs of two owners are two files wherever files go by their digest.
 
         Raises:
             OSError: when the disk does not take it.
         """
-        save_state(path, self._state(), self._identity)
+        save_state(path, self._state(), self._identity, owner)
 
     def restore(self, path: Path) -> None:
         """Stand where `save` was called; the rest of the run is the same, bit for bit, on the same kind of device.
@@ -155,11 +160,11 @@ class Run:
         """One optimizer step on a batch of row numbers (batch,); nothing in it waits for the device."""
         scores = self._model(self._train.x.index_select(0, rows))
         loss = self._loss(scores, self._train.y.index_select(0, rows))
-        self._optimizer.zero_grad(set_to_none=True)
+        self._gradient.clear()
         loss.backward()
-        norm = get_total_norm([weight.grad for weight in self._weights if weight.grad is not None], foreach=True)
+        norm = self._gradient.norm()
         if self._spec.training.gradient_clip_norm is not None:
-            clip_grads_with_norm_(self._weights, self._spec.training.gradient_clip_norm, norm, foreach=True)
+            self._gradient.clip(norm, self._spec.training.gradient_clip_norm)
         rate = self._spec.optimizer.lr * self._factors(self.steps_done)
         for group in self._optimizer.param_groups:
             group["lr"] = rate

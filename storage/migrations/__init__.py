@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -27,6 +28,7 @@ def config(database_url: str) -> Config:
     return settings
 
 
+@cache
 def newest() -> str:
     """The revision that this code needs."""
     head = ScriptDirectory(str(FOLDER)).get_current_head()

@@ -1,0 +1,1 @@
+"""The gateway: FastAPI routes, one file a noun."""

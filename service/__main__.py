@@ -1,0 +1,22 @@
+"""A gateway process: `python -m service`."""
+
+import uvicorn
+
+from service.app import create_app
+from storage.logs import configure_logs
+from storage.settings import Settings
+
+SHUTDOWN_SECONDS = 3
+
+if __name__ == "__main__":
+    settings = Settings()
+    configure_logs(settings)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )

@@ -1,0 +1,136 @@
+"""The gateway put together."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+from asgi_correlation_id import CorrelationIdMiddleware
+from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api_schemas.errors import Unavailable
+from api_schemas.ids import new_id
+from service import catalog, curves, datasets, events, jobs, operations, pages, problems
+from service.gateway import Doors, Gateway
+from service.observation import Observation
+from service.problems import documented
+from service.watch import Watch
+from storage.artifacts import open_artifacts
+from storage.database import Database
+from storage.queue import Waker
+from storage.reconcile import reconcile
+from storage.settings import Settings
+
+log = structlog.get_logger()
+
+_RECONCILE_SECONDS = 2.0
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application; it needs no database until the first request."""
+    app = FastAPI(
+        title="Anneal",
+        version=version("anneal"),
+        summary="Training as a service, for people who ask why their network does not train.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        max_body_size=settings.max_body_bytes,
+        responses=documented(401, 403, 422, 500, 503),
+    )
+    database = Database(settings.database)
+    app.state.gateway = Gateway(
+        settings=settings,
+        database=database,
+        artifacts=open_artifacts(settings.artifacts),
+        waker=Waker(settings.broker),
+        watch=Watch(database),
+        doors=Doors(settings, database),
+    )
+    app.include_router(datasets.upload_router(settings.max_upload_bytes))
+    for room in (jobs, curves, events, datasets, catalog, operations, pages):
+        app.include_router(room.router)
+    app.mount("/assets", pages.ASSETS)
+    problems.install(app)
+    app.add_middleware(SecurityHeaders, policy=pages.content_security_policy())
+    app.add_middleware(Observation)
+    app.add_middleware(
+        CorrelationIdMiddleware,
+        header_name="X-Request-ID",
+        generator=lambda: new_id("req"),
+        validator=lambda given: _REQUEST_ID.fullmatch(given) is not None,
+        transformer=lambda given: given,
+    )
+    _complete_openapi(app)
+    return app
+
+
+class SecurityHeaders:
+    """Tells browsers to load nothing from elsewhere, and to guess no content types."""
+
+    def __init__(self, app: ASGIApp, policy: str) -> None:
+        self._app = app
+        self._headers = {
+            "Content-Security-Policy": policy,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._headers)
+            await send(message)
+
+        await self._app(scope, receive, sending if scope["type"] == "http" else send)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    gateway: Gateway = app.state.gateway
+    stopped = threading.Event()
+    reconciler = threading.Thread(target=_reconcile, args=(gateway, stopped), name="reconciler", daemon=True)
+    reconciler.start()
+    yield
+    stopped.set()
+    gateway.watch.close()
+    gateway.waker.close()
+    gateway.database.close()
+
+
+def _reconcile(gateway: Gateway, stopped: threading.Event) -> None:
+    """Put right what dead workers and lost messages left lying, for as long as the gateway runs."""
+    owner = new_id("req")
+    while not stopped.wait(_RECONCILE_SECONDS):
+        try:
+            reconcile(gateway.database, gateway.waker, owner, _RECONCILE_SECONDS)
+        except Unavailable as error:
+            log.warning("database_away", error=error.detail)
+        except Exception:  # one bad round must not end all later ones
+            log.exception("reconcile_failed")
+
+
+def _complete_openapi(app: FastAPI) -> None:
+    """Add the schema that every documented error refers to, which no route returns as its model."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            for name, kind in problems.PROBLEM_SCHEMAS.items():
+                schema = kind.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+                schema.pop("$defs", None)
+                schemas[name] = schema
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi

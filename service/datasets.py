@@ -1,0 +1,193 @@
+"""Routes of datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, UploadFile
+from pydantic import TypeAdapter, ValidationError
+from starlette.responses import Response
+
+from api_schemas.base import Label
+from api_schemas.datasets import ColumnChoice, ColumnChoices, Dataset, DatasetChange, Format, Preview
+from api_schemas.errors import Fault, InvalidRequest
+from api_schemas.pages import Page
+from api_schemas.plan import nearest
+from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
+from service.problems import documented
+from service.replies import Cursor, KnownDependency, Limit, in_thread, page, reply, unchanged
+from storage import datasets
+from storage.datasets import NewDataset
+from storage.idempotency import Once
+from storage.pages import Sort
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=documented(404))
+
+READING_IS_AWAITED_SECONDS = 15.0
+"""How long an upload waits to be read, so that a small file's faults are its own answer."""
+
+_BLOCK = 1 << 20
+_FORMATS: dict[str, Format] = {".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet"}
+_CHOICES: TypeAdapter[list[ColumnChoice]] = TypeAdapter(ColumnChoices)
+_LABEL: TypeAdapter[str] = TypeAdapter(Label)
+
+Target = Annotated[str | None, Form(min_length=1, max_length=1000, description="The column to predict.")]
+Columns = Annotated[str | None, Form(description="JSON list of corrections, as in PATCH.")]
+
+
+def upload_router(most_bytes: int) -> APIRouter:
+    """The upload, which alone takes bodies of up to `most_bytes`."""
+    uploads = APIRouter(tags=["datasets"])
+    uploads.post(
+        "/v1/datasets",
+        status_code=202,
+        response_model=None,
+        max_body_size=most_bytes,
+        responses={202: {"model": Dataset}} | documented(400, 413, 415),
+    )(upload_dataset)
+    return uploads
+
+
+async def upload_dataset(
+    file: Annotated[UploadFile, File(description="CSV, TSV or Parquet, told by its name.")],
+    gateway: GatewayDependency,
+    project: ProjectDependency,
+    key: IdempotencyKey,
+    name: Annotated[str | None, Form(description="A name for people; the file's by default.")] = None,
+    target: Target = None,
+    columns: Columns = None,
+) -> Response:
+    """Upload a table. A worker reads it; where that takes only seconds, the answer has what it found."""
+    choices = _choices(columns)
+    format_ = _format(file.filename or "")
+    label = _label(name or file.filename or "untitled")
+    artifact = await in_thread(lambda: gateway.artifacts.put(_blocks(file)))
+    if artifact.bytes == 0:
+        gateway.artifacts.delete(artifact.sha256)
+        raise InvalidRequest.at("/file", "empty_file", "the file is empty; a table has a header and at least one row")
+    asked = f"{artifact.sha256} {label} {format_} {target} {columns}"
+    request = Once.of(key, "POST /v1/datasets", asked) if key else None
+    upload = NewDataset(label, format_, artifact, target, choices)
+    dataset, again = await in_thread(lambda: datasets.add_dataset(gateway.database, project, upload, request))
+    if not again:
+        gateway.waker.inspect(dataset.id)
+        dataset = await _read(gateway, project, dataset)
+    return reply(dataset, 202, version=dataset.version, location=f"/v1/datasets/{dataset.id}")
+
+
+@router.get("", response_model=None, responses={200: {"model": Page[Dataset]}})
+def list_datasets(
+    gateway: GatewayDependency,
+    project: ProjectDependency,
+    sort: Sort = "-created_at",
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """The datasets of the project, newest first."""
+    found, following = datasets.list_datasets(gateway.database, project, limit=limit, cursor=cursor, sort=sort)
+    return page(found, following, Dataset)
+
+
+@router.get(
+    "/{dataset_id}",
+    response_model=None,
+    responses={200: {"model": Dataset}, 304: {"description": "Nothing changed."}},
+)
+async def get_dataset(
+    dataset_id: str, gateway: GatewayDependency, project: ProjectDependency, known: KnownDependency
+) -> Response:
+    """One dataset: its state, columns, statistics and warnings."""
+    dataset = await in_thread(lambda: datasets.get_dataset(gateway.database, project, dataset_id))
+    if known.wait_seconds and not dataset.terminal and (known.has(dataset.version) or not known.compares):
+        await gateway.watch.change(dataset_id, dataset.version, known.wait_seconds)
+        dataset = await in_thread(lambda: datasets.get_dataset(gateway.database, project, dataset_id))
+    if known.has(dataset.version):
+        return unchanged(dataset.version)
+    return reply(dataset, version=dataset.version)
+
+
+@router.get("/{dataset_id}/preview", response_model=None, responses={200: {"model": Preview}} | documented(409))
+def get_preview(dataset_id: str, gateway: GatewayDependency, project: ProjectDependency) -> Response:
+    """The first rows."""
+    return reply(datasets.get_preview(gateway.database, project, dataset_id))
+
+
+@router.patch(
+    "/{dataset_id}", response_model=None, responses={200: {"model": Dataset}} | documented(400, 409, 413, 415)
+)
+async def change_dataset(
+    dataset_id: str, change: DatasetChange, gateway: GatewayDependency, project: ProjectDependency
+) -> Response:
+    """Correct what was inferred: a column's type, role, or what to do where its values are missing."""
+    dataset, reread = await in_thread(lambda: datasets.change_dataset(gateway.database, project, dataset_id, change))
+    if reread:
+        gateway.waker.inspect(dataset.id)
+        dataset = await _until_read(gateway, project, dataset)
+    return reply(dataset, version=dataset.version)
+
+
+@router.delete("/{dataset_id}", status_code=204, response_model=None, responses=documented(409))
+def delete_dataset(dataset_id: str, gateway: GatewayDependency, project: ProjectDependency) -> Response:
+    """Forget a dataset that no unfinished job needs."""
+    datasets.delete_dataset(gateway.database, project, dataset_id)
+    return Response(status_code=204)
+
+
+async def _read(gateway: Gateway, project: str, dataset: Dataset) -> Dataset:
+    """The dataset as it was read; one that cannot be is refused and forgotten, if that is known in time.
+
+    Raises:
+        InvalidRequest: with what is wrong with the file.
+    """
+    dataset = await _until_read(gateway, project, dataset)
+    faults: list[Fault] = [dataset.error] if dataset.error else []
+    if dataset.state == "ready" and dataset.target is not None:
+        names = [column.name for column in dataset.columns]
+        if dataset.target not in names:
+            message = f"the table has no column {dataset.target!r}; {nearest(dataset.target, names)}"
+            faults = [Fault(pointer="/target", code="unknown_column", message=message)]
+    if faults:
+        await in_thread(lambda: datasets.delete_dataset(gateway.database, project, dataset.id))
+        raise InvalidRequest.of(faults)
+    return dataset
+
+
+async def _until_read(gateway: Gateway, project: str, dataset: Dataset) -> Dataset:
+    if not dataset.terminal:
+        await gateway.watch.change(dataset.id, dataset.version, READING_IS_AWAITED_SECONDS)
+    return await in_thread(lambda: datasets.get_dataset(gateway.database, project, dataset.id))
+
+
+def _blocks(file: UploadFile) -> Iterator[bytes]:
+    while block := file.file.read(_BLOCK):
+        yield block
+
+
+def _format(filename: str) -> Format:
+    suffix = PurePath(filename).suffix.lower()
+    if suffix not in _FORMATS:
+        known = ", ".join(sorted(_FORMATS))
+        message = f"the name {filename[:100]!r} does not tell what the file is; known endings: {known}"
+        raise InvalidRequest.at("/file", "unknown_format", message)
+    return _FORMATS[suffix]
+
+
+def _label(name: str) -> str:
+    try:
+        return _LABEL.validate_python(name)
+    except ValidationError as error:
+        message = "a name has 1 to 200 printable characters"
+        raise InvalidRequest.at("/name", "bad_name", message) from error
+
+
+def _choices(columns: str | None) -> list[ColumnChoice]:
+    if columns is None:
+        return []
+    try:
+        return _CHOICES.validate_json(columns)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = "".join(f"/{step}" for step in first["loc"])
+        raise InvalidRequest.at(f"/columns{place}", "bad_columns", first["msg"]) from error

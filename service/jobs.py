@@ -1,0 +1,144 @@
+"""Routes of jobs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api_schemas.base import Time
+from api_schemas.datasets import Dataset, Upload
+from api_schemas.errors import Conflict, InvalidRequest, NotFound
+from api_schemas.jobs import Job, JobSpec, JobState, Plan
+from api_schemas.pages import Page
+from api_schemas.plan import make_plan
+from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
+from service.problems import documented
+from service.replies import Cursor, KnownDependency, Limit, in_thread, page, reply, unchanged
+from storage import jobs
+from storage.datasets import get_dataset
+from storage.idempotency import Once
+from storage.jobs import JobFilter
+from storage.pages import Sort
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=documented(404))
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=None,
+    responses={202: {"model": Job}, 200: {"model": Plan, "description": "What would run (`validate_only`)."}}
+    | documented(400, 409, 413, 415),
+)
+def submit_job(
+    spec: JobSpec,
+    gateway: GatewayDependency,
+    project: ProjectDependency,
+    key: IdempotencyKey,
+    validate_only: Annotated[bool, Query(description="Check and plan, store nothing.")] = False,
+) -> Response:
+    """Submit a training job; it runs as soon as a worker is free."""
+    plan = make_plan(spec, _dataset(gateway, project, spec))
+    if validate_only:
+        return reply(plan)
+    request = Once.of(key, "POST /v1/jobs", spec.model_dump_json()) if key else None
+    job, again = jobs.submit(gateway.database, project, plan, request)
+    if not again:
+        gateway.waker.wake(spec.resources.queue)
+    return reply(job, 202, version=job.version, location=f"/v1/jobs/{job.id}")
+
+
+@router.get("", response_model=None, responses={200: {"model": Page[Job]}})
+def list_jobs(
+    gateway: GatewayDependency,
+    project: ProjectDependency,
+    state: Annotated[list[JobState] | None, Query(description="Only in this state; may be repeated.")] = None,
+    name: Annotated[str | None, Query(max_length=200, description="Part of the name.")] = None,
+    tag: Annotated[str | None, Query(max_length=401, pattern=r"^[^:]+:.*$", description="`name:value`")] = None,
+    dataset: Annotated[str | None, Query(max_length=64, description="Only on this uploaded dataset.")] = None,
+    created_after: Annotated[Time | None, Query()] = None,
+    created_before: Annotated[Time | None, Query()] = None,
+    sort: Annotated[Sort, Query()] = "-created_at",
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """The jobs of the project, newest first."""
+    tag_name, _, tag_value = tag.partition(":") if tag else ("", "", "")
+    wanted = JobFilter(
+        states=state or (),
+        name=name,
+        tag=(tag_name, tag_value) if tag else None,
+        dataset=dataset,
+        created_after=created_after,
+        created_before=created_before,
+    )
+    found, following = jobs.list_jobs(gateway.database, project, wanted, limit=limit, cursor=cursor, sort=sort)
+    return page(found, following, Job)
+
+
+@router.get("/{job_id}", response_model=None, responses={200: {"model": Job}, 304: {"description": "Nothing changed."}})
+async def get_job(
+    job_id: str, gateway: GatewayDependency, project: ProjectDependency, known: KnownDependency
+) -> Response:
+    """One job. A poll with `If-None-Match` is cheap; `Prefer: wait=30` waits for change."""
+    version = await in_thread(lambda: jobs.get_version(gateway.database, project, job_id))
+    if known.wait_seconds and (known.has(version) or not known.compares):
+        job = await in_thread(lambda: jobs.get_job(gateway.database, project, job_id))
+        if not job.terminal:
+            await gateway.watch.change(job_id, version, known.wait_seconds)
+            version = await in_thread(lambda: jobs.get_version(gateway.database, project, job_id))
+    if known.has(version):
+        return unchanged(version)
+    job = await in_thread(lambda: jobs.get_job(gateway.database, project, job_id))
+    return reply(job, version=job.version)
+
+
+@router.delete("/{job_id}", status_code=204, response_model=None, responses=documented(409))
+def delete_job(job_id: str, gateway: GatewayDependency, project: ProjectDependency) -> Response:
+    """Delete a job that no worker has, with its curves and events."""
+    jobs.delete_job(gateway.database, project, job_id)
+    return Response(status_code=204)
+
+
+@router.post("/{job_id}/cancel", response_model=None, responses={200: {"model": Job}})
+def cancel_job(job_id: str, gateway: GatewayDependency, project: ProjectDependency, key: IdempotencyKey) -> Response:
+    """Stop a job for good. One that has ended stays as it is."""
+    job = jobs.cancel(gateway.database, project, job_id, _once(key, job_id, "cancel"))
+    return reply(job, version=job.version)
+
+
+@router.post("/{job_id}/pause", response_model=None, responses={200: {"model": Job}} | documented(409))
+def pause_job(job_id: str, gateway: GatewayDependency, project: ProjectDependency, key: IdempotencyKey) -> Response:
+    """Write a checkpoint and free the worker."""
+    job = jobs.pause(gateway.database, project, job_id, _once(key, job_id, "pause"))
+    return reply(job, version=job.version)
+
+
+@router.post("/{job_id}/resume", response_model=None, responses={200: {"model": Job}} | documented(409))
+def resume_job(job_id: str, gateway: GatewayDependency, project: ProjectDependency, key: IdempotencyKey) -> Response:
+    """Queue a paused job again; it goes on from its checkpoint."""
+    job = jobs.resume(gateway.database, project, job_id, _once(key, job_id, "resume"))
+    gateway.waker.wake(job.spec.resources.queue)
+    return reply(job, version=job.version)
+
+
+def _once(key: str | None, job_id: str, verb: str) -> Once | None:
+    return Once.of(key, f"POST /v1/jobs/{job_id}/{verb}") if key else None
+
+
+def _dataset(gateway: Gateway, project: str, spec: JobSpec) -> Dataset | None:
+    """The upload that a spec names, read and ready."""
+    if not isinstance(spec.dataset, Upload):
+        return None
+    try:
+        dataset = get_dataset(gateway.database, project, spec.dataset.id)
+    except NotFound as error:
+        raise InvalidRequest.at("/dataset/id", "unknown_dataset", error.detail) from error
+    if dataset.state == "processing":
+        raise Conflict(f"dataset {dataset.id} is still being read; try again in a second", retry_after_seconds=1)
+    if dataset.state == "failed":
+        reason = dataset.error.message if dataset.error else "it could not be read"
+        raise InvalidRequest.at("/dataset/id", "failed_dataset", f"this dataset failed: {reason}")
+    return dataset

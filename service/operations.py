@@ -1,0 +1,84 @@
+"""Routes for whoever runs Anneal: workers, health, measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from redis import Redis
+from redis.exceptions import RedisError
+from starlette.responses import Response
+
+from api_schemas.errors import AnnealError
+from api_schemas.pages import Page
+from api_schemas.workers import Health, Worker
+from service.gateway import Gateway, GatewayDependency, ProjectDependency
+from service.observation import JOBS
+from service.replies import page, reply
+from storage import jobs, migrations
+from storage.queue import redis_url
+from storage.workers import list_workers
+
+router = APIRouter(tags=["operations"])
+
+_BROKER_PATIENCE_SECONDS = 1.0
+
+
+@router.get("/v1/workers", response_model=None, responses={200: {"model": Page[Worker]}})
+def get_workers(gateway: GatewayDependency, project: ProjectDependency) -> Response:
+    """The workers, and which of your jobs each of them trains."""
+    return page(list_workers(gateway.database, project), None, Worker)
+
+
+@router.get("/healthz", response_model=None, responses={200: {"model": Health}})
+async def get_health() -> Response:
+    """Whether this process answers at all."""
+    return reply(Health(status="ok", checks={}))
+
+
+@router.get(
+    "/readyz",
+    response_model=None,
+    responses={200: {"model": Health}, 503: {"model": Health, "description": "Something is missing."}},
+)
+def get_readiness(gateway: GatewayDependency) -> Response:
+    """Whether the database has the schema that this code needs and the broker answers."""
+    checks = {"database": _check(lambda: _database(gateway)), "broker": _check(lambda: _broker(gateway))}
+    ready = all(found == "ok" for found in checks.values())
+    return reply(Health(status="ok" if ready else "unavailable", checks=checks), 200 if ready else 503)
+
+
+@router.get("/metrics", response_model=None, responses={200: {"content": {"text/plain": {}}}})
+def get_measurements(gateway: GatewayDependency, _project: ProjectDependency) -> Response:
+    """Requests and jobs, for Prometheus."""
+    for state, count in jobs.count_by_state(gateway.database).items():
+        JOBS.labels(state).set(count)
+    return Response(generate_latest(), 200, media_type=CONTENT_TYPE_LATEST)
+
+
+def _check(look: Callable[[], str]) -> str:
+    try:
+        return look()
+    except AnnealError as error:
+        return error.detail
+    except RedisError as error:
+        return f"the broker does not answer: {type(error).__name__}"
+
+
+def _database(gateway: Gateway) -> str:
+    has, needs = migrations.current(gateway.database), migrations.newest()
+    if has == needs:
+        return "ok"
+    return f"the schema is at {has or 'nothing'}, this code needs {needs}; run: anneal migrate"
+
+
+def _broker(gateway: Gateway) -> str:
+    patience = {
+        "socket_timeout": _BROKER_PATIENCE_SECONDS,
+        "socket_connect_timeout": _BROKER_PATIENCE_SECONDS,
+        "retry": None,
+    }
+    with Redis.from_url(redis_url(gateway.settings.broker), **patience) as broker:
+        broker.ping()
+    return "ok"

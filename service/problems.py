@@ -1,0 +1,185 @@
+"""Errors as answers: every one is `application/problem+json`, says where, and what to write instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from asgi_correlation_id import correlation_id
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api_schemas.errors import (
+    ERRORS,
+    AnnealError,
+    Fault,
+    InternalError,
+    InvalidRequest,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    UnsupportedMediaType,
+)
+from api_schemas.plan import nearest
+
+MEDIA_TYPE = "application/problem+json"
+
+Json = Any
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the application a problem."""
+    app.add_exception_handler(AnnealError, _anneal_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _fault_of_ours)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entries of the errors that a route may answer with."""
+    return {
+        status: {
+            "description": ERRORS[status].title,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+def render(error: AnnealError) -> Response:
+    """An error as an answer."""
+    problem = error.problem(correlation_id.get() or "unknown")
+    headers = {"Cache-Control": "no-store"}
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(problem.model_dump_json(), error.status, headers, MEDIA_TYPE)
+
+
+async def _anneal_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, AnnealError):
+        raise error
+    return render(error)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """What Starlette and FastAPI refuse by themselves."""
+    if not isinstance(error, HTTPException):
+        raise error
+    if error.status_code == 404:
+        return render(NotFound(f"there is nothing at {request.url.path!r}; /docs lists what there is"))
+    if error.status_code == 405:
+        answer = render(MethodNotAllowed(f"{request.method} is not possible at {request.url.path!r}"))
+        answer.headers.update(error.headers or {})
+        return answer
+    kind = ERRORS.get(error.status_code, MalformedRequest)
+    if error.status_code == 413:
+        return render(kind("the body is larger than the operator of this gateway allows"))
+    return render(kind(str(error.detail)))
+
+
+async def _fault_of_ours(_request: Request, _error: Exception) -> Response:
+    # Starlette raises it again behind this answer, so the server logs it, under the request's id.
+    return render(InternalError("a fault of ours; the log has more under this request's id"))
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    found: Sequence[Mapping[str, Any]] = error.errors()
+    if found[0]["type"] == "json_invalid":
+        reason, at = found[0]["ctx"]["error"], found[0]["loc"][-1]
+        return render(MalformedRequest(f"the body is not JSON: {reason} at character {at}"))
+    if isinstance(error.body, bytes):
+        given = request.headers.get("content-type") or "none"
+        return render(UnsupportedMediaType(f"send the body as application/json; its content type is {given!r}"))
+    schema = _body_schema(request)
+    document = request.app.openapi()
+    return render(InvalidRequest.of([_fault(fault, error.body, schema, document) for fault in found]))
+
+
+def _fault(found: Mapping[str, Any], body: Json, schema: Json, document: Json) -> Fault:
+    """What pydantic found, with a pointer into what the client sent and the nearest right name."""
+    source, *path = found["loc"]
+    if source != "body":
+        name = str(path[0]) if path else ""
+        return Fault(pointer=f"{source}:{name}", code=found["type"], message=_lower(found["msg"]))
+    steps = pointer_steps(path, body)
+    code, message = found["type"], _lower(found["msg"])
+    if code == "union_tag_invalid":
+        tag, known = found["ctx"]["tag"], re.findall(r"'([^']*)'", found["ctx"]["expected_tags"])
+        steps, code = [*steps, "name"], "unknown_name"
+        message = f"{tag!r} is not one of the names here; {nearest(tag, known)}"
+    elif code == "union_tag_not_found":
+        steps, code, message = [*steps, "name"], "missing", "say which one by its name"
+    elif code == "extra_forbidden":
+        known = _known_fields(path[:-1], schema, document)
+        code, message = "unknown_field", f"there is no field {path[-1]!r} here; {nearest(str(path[-1]), known)}"
+    elif code == "value_error":
+        message = message.removeprefix("value error, ")
+    return Fault(pointer=_pointer(steps), code=code, message=message)
+
+
+def pointer_steps(path: Sequence[str | int], body: Json) -> list[str | int]:
+    """The steps of a pydantic location that stand in the body; its others name the chosen member of a union."""
+    steps: list[str | int] = []
+    here: Any = body
+    for index, step in enumerate(path):
+        if _has(here, step):
+            here = here[step]
+        elif index < len(path) - 1 or not isinstance(here, dict):
+            continue
+        steps.append(step)
+    return steps
+
+
+def _has(here: Json, step: str | int) -> bool:
+    if isinstance(here, list):
+        return isinstance(step, int) and step < len(cast("list[Json]", here))
+    return isinstance(here, dict) and step in here
+
+
+def _pointer(steps: Sequence[str | int]) -> str:
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _body_schema(request: Request) -> Json:
+    """The JSON Schema of the body that the route takes."""
+    paths = request.app.openapi()["paths"]
+    operation = paths.get(request.scope["route"].path, {}).get(request.method.lower(), {})
+    return operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+
+
+def _known_fields(path: Sequence[str | int], schema: Json, document: Json) -> list[str]:
+    """The names of the fields that the schema has at a pydantic location."""
+    here = _resolve(schema, document)
+    for step in path:
+        choices = [_resolve(choice, document) for choice in here.get("anyOf", here.get("oneOf", []))]
+        if isinstance(step, int):
+            here = _resolve(here.get("items", {}), document)
+        elif step in here.get("properties", {}):
+            here = _resolve(here["properties"][step], document)
+        elif step in here.get("discriminator", {}).get("mapping", {}):
+            here = _resolve({"$ref": here["discriminator"]["mapping"][step]}, document)
+        elif choices:
+            here = next((choice for choice in choices if "discriminator" in choice), choices[0])
+    return list(here.get("properties", {}))
+
+
+def _resolve(schema: Json, document: Json) -> Json:
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    return schema
+
+
+PROBLEM_SCHEMAS = {"Problem": Problem, "Fault": Fault}
+"""What every documented error refers to."""

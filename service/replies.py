@@ -1,0 +1,82 @@
+"""How an object becomes an answer: its JSON, its ETag, 304 where nothing changed, and waiting for change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+from anyio import to_thread
+from fastapi import Depends, Header, Query
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from api_schemas.pages import Page
+
+T = TypeVar("T")
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+LONGEST_WAIT_SECONDS = 60
+
+Limit = Annotated[int, Query(ge=1, le=200, description="Most objects on a page.")]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
+
+
+def reply(body: BaseModel, status: int = 200, *, version: int | None = None, location: str | None = None) -> Response:
+    """An object as an answer."""
+    headers = {"Cache-Control": "no-cache"}
+    if version is not None:
+        headers["ETag"] = etag(version)
+    if location is not None:
+        headers["Location"] = location
+    return Response(body.model_dump_json(), status, headers, "application/json")
+
+
+def page(data: list[ModelT], following: str | None, kind: type[ModelT]) -> Response:
+    """A list as an answer."""
+    return reply(Page[kind](data=data, has_more=following is not None, next_cursor=following))
+
+
+def etag(version: int) -> str:
+    """A strong ETag: an object with the same version has the same bytes."""
+    return f'"{version}"'
+
+
+def unchanged(version: int) -> Response:
+    """304: what the client has is still true."""
+    return Response(status_code=304, headers={"ETag": etag(version), "Cache-Control": "no-cache"})
+
+
+class Known:
+    """What the client knows already, and how long it would wait for something new."""
+
+    def __init__(self, if_none_match: str | None, prefer: str | None) -> None:
+        self._tags = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
+        asked = re.search(r"(?:^|[,;\s])wait\s*=\s*(\d{1,6})", prefer or "")
+        self.wait_seconds = min(int(asked.group(1)), LONGEST_WAIT_SECONDS) if asked else 0
+
+    def has(self, version: int) -> bool:
+        """Whether the client has this version."""
+        return etag(version) in self._tags or "*" in self._tags
+
+    @property
+    def compares(self) -> bool:
+        """Whether the client said what it has."""
+        return self._tags != {""}
+
+
+def _known(
+    if_none_match: Annotated[
+        str | None, Header(description="The ETag of what you have: 304 without a body where it is still true.")
+    ] = None,
+    prefer: Annotated[str | None, Header(description="`wait=30` answers only when the object changes.")] = None,
+) -> Known:
+    return Known(if_none_match, prefer)
+
+
+KnownDependency = Annotated[Known, Depends(_known)]
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Do blocking work beside the event loop."""
+    return await to_thread.run_sync(work)

@@ -1,0 +1,91 @@
+"""A worker process from start to end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+
+import structlog
+from celery import signals
+
+from api_schemas.errors import Unavailable
+from api_schemas.ids import new_id
+from storage import workers
+from storage.artifacts import open_artifacts
+from storage.database import Database
+from storage.logs import configure_logs
+from storage.queue import DATASETS, Waker, celery_name, make_celery
+from storage.reconcile import reconcile
+from storage.settings import Settings
+from storage.workers import WorkerIdentity
+from worker.process import warm_up
+from worker.slots import Slots, find_slots
+from worker.tasks import Workplace, register_tasks
+
+log = structlog.get_logger()
+
+_SPARE_THREADS = 2
+"""For reading datasets, and for wake-ups that find every slot taken."""
+
+
+def run() -> None:
+    """Serve the queues of the environment's settings until a SIGTERM."""
+    settings = Settings()
+    configure_logs(settings)
+    warm_up()
+    database = Database(settings.database)
+    place = Workplace(
+        id=new_id("wrk"),
+        settings=settings,
+        database=database,
+        artifacts=open_artifacts(settings.artifacts),
+        slots=Slots(find_slots(settings)),
+        draining=threading.Event(),
+    )
+    identity = WorkerIdentity(
+        id=place.id,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        device=place.slots.all[0].device,
+        slots=len(place.slots.all),
+        queues=settings.queue_names,
+    )
+    app = make_celery(settings.broker)
+    register_tasks(app, place)
+    beating = threading.Thread(target=_beat, args=(place, identity), name="beat", daemon=True)
+
+    @signals.worker_ready.connect(weak=False)
+    def ready(**_: object) -> None:  # pyright: ignore[reportUnusedFunction]
+        beating.start()
+
+    @signals.worker_shutting_down.connect(weak=False)
+    def drain(**_: object) -> None:  # pyright: ignore[reportUnusedFunction]
+        place.draining.set()
+
+    names = ",".join(celery_name(queue) for queue in [*settings.queue_names, DATASETS])
+    threads = len(place.slots.all) + _SPARE_THREADS
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=warning"]
+    app.worker_main(["worker", "--pool=threads", f"--concurrency={threads}", "-Q", names, *quiet])
+    workers.leave(database, place.id)
+
+
+def _beat(place: Workplace, identity: WorkerIdentity) -> None:
+    """Say that this worker is there, put right what others left lying, and look for work once at the start."""
+    lease = place.settings.lease_seconds
+    every = min(2.0, lease / 4)
+    waker = Waker(place.settings.broker)
+    arrived = False
+    while not place.draining.is_set():
+        try:
+            if not arrived:
+                workers.arrive(place.database, identity, lease)
+                arrived = True
+                for queue in identity.queues:
+                    waker.wake(queue)
+            workers.stay(place.database, identity, lease)
+            reconcile(place.database, waker, identity.id, every)
+        except Unavailable as error:
+            log.warning("database_away", error=error.detail)
+        time.sleep(every)

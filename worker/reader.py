@@ -1,0 +1,51 @@
+"""The reader: a process that reads one uploaded file, and may die of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from api_schemas.datasets import Column, ColumnChoice, Format, Preview
+from api_schemas.errors import Fault
+from training.data.reading import UnreadableTable
+from training.data.tables import inspect, save_arrays
+from worker.process import limit_memory
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader shall do."""
+
+    file: Path
+    format: Format
+    choices: list[ColumnChoice]
+    target: str | None
+    arrays: Path
+    """Where the columns go."""
+    memory_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What stands in the file."""
+
+    rows: int
+    columns: list[Column]
+    warnings: list[Fault]
+    preview: Preview
+
+
+def read(line: Connection, reading: Reading) -> None:
+    """Do the reading; says Found, or the Fault that the file has."""
+    limit_memory(reading.memory_bytes)
+    try:
+        found = inspect(reading.file, reading.format, reading.choices, reading.target)
+    except UnreadableTable as error:
+        line.send(error.fault)
+        return
+    except MemoryError:
+        line.send(Fault(pointer="/file", code="too_large", message="the table does not fit into memory"))
+        return
+    save_arrays(reading.arrays, found.arrays)
+    line.send(Found(found.rows, found.columns, found.warnings, found.preview))

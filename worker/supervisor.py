@@ -1,0 +1,321 @@
+"""The supervisor of one attempt: starts the trainer, stores what it says, passes orders on, and sees to its end."""
+
+from __future__ import annotations
+
+import math
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from api_schemas.errors import Unavailable
+from api_schemas.jobs import JobError, Summary
+from storage import attempts
+from storage.artifacts import Artifacts, blocks_of
+from storage.attempts import Claim, LeaseLost, Report
+from storage.curves import CurveWriter
+from storage.database import Database
+from storage.events import Data
+from storage.settings import Settings
+from training.events import Evaluation, Points
+from worker.messages import Assignment, Done, Failed, Order, Saved, Started, Stopped
+from worker.process import Child
+from worker.slots import Slot
+from worker.trainer import train
+
+log = structlog.get_logger()
+
+CANCEL_PATIENCE_SECONDS = 1.0
+"""How long a trainer may take to obey a cancel before it is killed."""
+_KEEP_CHECKPOINTS = 2
+_LISTEN_SECONDS = 0.1
+_RETRY_SECONDS = 0.5
+_MOST_UNREPORTED = 2_000_000
+"""Points that are kept while the database is away; then the trainer waits."""
+
+
+@dataclass
+class _News:
+    """What was heard and not yet reported."""
+
+    steps_done: int
+    metrics: dict[str, Summary]
+    samples_per_second: float | None = None
+    events: list[tuple[str, Data]] = field(default_factory=list[tuple[str, Data]])
+    checkpoint: tuple[int, str] | None = None
+    points: int = 0
+    fresh: bool = False
+
+    def report(self) -> Report | None:
+        if not self.fresh:
+            return None
+        return Report(self.steps_done, self.metrics, self.samples_per_second, tuple(self.events), self.checkpoint)
+
+    def told(self) -> None:
+        self.events, self.checkpoint, self.points, self.fresh = [], None, 0, False
+
+
+class Supervisor:
+    """Looks after one attempt, from claim to end.
+
+    Args:
+        database: where reports go.
+        artifacts: where files go.
+        settings: of the worker.
+        draining: set when the worker shall stop.
+        slot: where the job trains.
+        claim: what to train.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        artifacts: Artifacts,
+        settings: Settings,
+        draining: threading.Event,
+        slot: Slot,
+        claim: Claim,
+    ) -> None:
+        self._database, self._artifacts, self._settings = database, artifacts, settings
+        self._draining, self._slot, self._claim = draining, slot, claim
+        self._lease = claim.lease
+        self._curves = CurveWriter(claim.lease.job_id)
+        self._news = _News(claim.steps_done, dict(claim.metrics))
+        self._checkpoints: list[str] = [claim.checkpoint_sha256] if claim.checkpoint_sha256 else []
+        self._ending: Callable[[], None] | None = None
+        self._order: Order | None = None
+        self._kill_at = math.inf
+        self._heard_at = time.monotonic()
+        self._log = log.bind(job=claim.lease.job_id, attempt=claim.lease.attempt)
+
+    def run(self) -> None:
+        """Train the job until it ends, is stopped, or is another's."""
+        scratch = self._settings.folder / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        self._log.info("attempt_started", from_step=self._claim.steps_done)
+        with tempfile.TemporaryDirectory(prefix=f"{self._lease.job_id}-", dir=scratch) as folder:
+            child: Child | None = None
+            try:
+                self._insist(lambda: attempts.begin(self._database, self._lease, self._curves, self._claim.steps_done))
+                child = Child(train, self._assignment(Path(folder)))
+                self._listen(child)
+                self._insist(self._ending or self._crashed(child.end(CANCEL_PATIENCE_SECONDS)))
+            except LeaseLost:
+                self._log.warning("lease_lost")
+            finally:
+                if child is not None:
+                    child.kill()
+                    child.end(0)
+
+    def _assignment(self, folder: Path) -> Assignment:
+        claim = self._claim
+        return Assignment(
+            job_id=self._lease.job_id,
+            spec=claim.spec,
+            dataset=claim.dataset,
+            arrays=self._artifacts.path(claim.arrays_sha256) if claim.arrays_sha256 else None,
+            checkpoint=self._artifacts.path(claim.checkpoint_sha256) if claim.checkpoint_sha256 else None,
+            folder=folder,
+            gpu=self._slot.gpu if claim.spec.resources.device != "cpu" else None,
+            threads=self._slot.threads,
+            memory_bytes=self._settings.trainer_memory_bytes,
+        )
+
+    def _listen(self, child: Child) -> None:
+        """Hear the trainer out, reporting as it speaks and at least once a second."""
+        deadline = time.monotonic() + self._claim.spec.resources.max_seconds
+        beat_seconds = min(1.0, self._lease.seconds / 4)
+        reported = time.monotonic()
+        while self._ending is None:
+            alive = self._hear(child)
+            if self._news.fresh or time.monotonic() - reported > beat_seconds:
+                self._report(child)
+                reported = time.monotonic()
+            if not alive:
+                return
+            if time.monotonic() > deadline:
+                self._ending = self._timed_out
+            if self._draining.is_set():
+                self._tell(child, "checkpoint", self._settings.drain_seconds)
+            if time.monotonic() > self._kill_at:
+                self._ending = self._stop
+
+    def _hear(self, child: Child) -> bool:
+        """Take in what the trainer has said; False when it is gone."""
+        try:
+            patience = _LISTEN_SECONDS
+            while self._ending is None and self._news.points < _MOST_UNREPORTED and child.line.poll(patience):
+                self._take(child.line.recv())
+                patience = 0.0
+        except (EOFError, ConnectionError):
+            return False
+        return True
+
+    def _take(self, message: object) -> None:
+        match message:
+            case Points():
+                self._take_points(message)
+            case Evaluation():
+                self._take_evaluation(message)
+            case Saved():
+                self._take_checkpoint(message)
+            case Started():
+                environment = message.environment
+                self._insist(lambda: attempts.describe(self._database, self._lease, environment))
+                self._heard_at = time.monotonic()
+            case Done():
+                self._ending = lambda: self._succeed(message)
+            case Failed():
+                self._ending = lambda: self._fail(message.error)
+            case Stopped():
+                self._ending = self._stop
+            case _:
+                raise TypeError(f"a trainer said {message!r}")
+
+    def _take_points(self, points: Points) -> None:
+        count = len(next(iter(points.series.values())))
+        steps = range(points.first_step, points.first_step + count)
+        for key, values in points.series.items():
+            self._curves.add(key, steps, values)
+        self._note_metric("train/loss", points.series["train/loss"][-1], steps[-1])
+        elapsed, self._heard_at = time.monotonic() - self._heard_at, time.monotonic()
+        self._news.samples_per_second = round(count * self._claim.spec.training.batch_size / max(elapsed, 1e-6), 1)
+        self._news.steps_done = steps[-1] + 1
+        self._news.points += count
+        self._news.fresh = True
+
+    def _take_evaluation(self, evaluation: Evaluation) -> None:
+        for key, value in evaluation.values.items():
+            self._curves.add(key, [evaluation.step], [value])
+            self._note_metric(key, value, evaluation.step)
+        shown = {key: value if math.isfinite(value) else None for key, value in evaluation.values.items()}
+        self._news.events.append(("evaluation", {"step": evaluation.step, **shown}))
+        self._news.fresh = True
+
+    def _take_checkpoint(self, saved: Saved) -> None:
+        artifact = self._artifacts.put(blocks_of(saved.path))
+        saved.path.unlink()
+        self._checkpoints.append(artifact.sha256)
+        self._news.checkpoint = (saved.steps_done, artifact.sha256)
+        self._news.events.append(("checkpoint", {"step": saved.steps_done, "bytes": artifact.bytes}))
+        self._news.fresh = True
+
+    def _note_metric(self, key: str, value: float, step: int) -> None:
+        known = self._news.metrics.get(key)
+        last = value if math.isfinite(value) else None
+        best, best_step = (known.best, known.best_step) if known else (None, None)
+        falls = not key.endswith(("accuracy", "r2"))
+        if last is not None and (best is None or (last < best if falls else last > best)):
+            best, best_step = last, step
+        self._news.metrics[key] = Summary(last=last, best=best, best_step=best_step)
+
+    def _report(self, child: Child) -> None:
+        """Store the news and obey what the answer says; with the database away, keep them and go on."""
+        try:
+            state = attempts.report(self._database, self._lease, self._curves, self._news.report())
+        except Unavailable:
+            self._log.warning("report_not_stored", points=self._news.points)
+            return
+        self._news.told()
+        self._forget_old_checkpoints()
+        if state == "cancelling":
+            self._tell(child, "cancel", CANCEL_PATIENCE_SECONDS)
+        elif state == "pausing":
+            self._tell(child, "checkpoint", self._settings.drain_seconds)
+
+    def _tell(self, child: Child, order: Order, patience_seconds: float) -> None:
+        if self._order in (order, "cancel"):
+            return
+        self._order, self._kill_at = order, time.monotonic() + patience_seconds
+        try:
+            child.line.send(order)
+        except (BrokenPipeError, ConnectionError):
+            self._log.info("trainer_gone_before_order", order=order)
+
+    def _forget_old_checkpoints(self) -> None:
+        while len(self._checkpoints) > _KEEP_CHECKPOINTS:
+            self._artifacts.delete(self._checkpoints.pop(0))
+
+    def _insist(self, write: Callable[[], None]) -> None:
+        """Write something that must be written, for as long as the database is away and the lease is ours."""
+        while True:
+            try:
+                return write()
+            except Unavailable:
+                time.sleep(_RETRY_SECONDS)
+
+    def _last_words(self) -> None:
+        attempts.report(self._database, self._lease, self._curves, self._news.report())
+        self._news.told()
+
+    def _succeed(self, done: Done) -> None:
+        self._last_words()
+        model = self._artifacts.put(blocks_of(done.model))
+        attempts.succeed(
+            self._database,
+            self._lease,
+            weights_sha256=done.weights_sha256,
+            model_sha256=model.sha256,
+            steps_done=done.steps_done,
+        )
+        self._log.info("job_succeeded", steps=done.steps_done)
+
+    def _fail(self, error: JobError) -> None:
+        self._last_words()
+        attempts.fail(self._database, self._lease, error)
+        self._log.info("job_failed", code=error.code, message=error.message)
+
+    def _stop(self) -> None:
+        """The trainer stopped because it was told to, or was too slow to do so and is killed."""
+        self._last_words()
+        if self._order == "checkpoint" and self._draining.is_set():
+            attempts.release(self._database, self._lease, "its worker stopped; waiting for another")
+        else:
+            attempts.stop(self._database, self._lease)
+        self._log.info("job_stopped", order=self._order)
+
+    def _timed_out(self) -> None:
+        limit = self._claim.spec.resources.max_seconds
+        self._fail(
+            JobError(
+                code="timeout",
+                message=f"still running after {limit:g} s",
+                hint="raise resources.max_seconds, or train less",
+            )
+        )
+
+    def _crashed(self, exit_code: int) -> Callable[[], None]:
+        error = crash_error(exit_code)
+
+        def crash() -> None:
+            self._last_words()
+            attempts.crash(self._database, self._lease, error)
+            self._log.warning("trainer_died", exit_code=exit_code)
+
+        return crash
+
+
+def crash_error(exit_code: int) -> JobError:
+    """What the end of a trainer that said no last word means."""
+    if exit_code == -signal.SIGKILL:
+        return JobError(
+            code="crashed",
+            message="the trainer was killed (SIGKILL)",
+            hint="mostly the machine ran out of memory: use a smaller batch or network",
+        )
+    if exit_code < 0:
+        return JobError(
+            code="crashed",
+            message=f"the trainer was ended by signal {signal.Signals(-exit_code).name}",
+            hint="a fault in native code or in the machine; the worker's log has more",
+        )
+    return JobError(
+        code="internal_error",
+        message=f"the trainer ended with status {exit_code}",
+        hint="a fault of Anneal's; the worker's log has the traceback",
+    )

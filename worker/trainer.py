@@ -1,0 +1,106 @@
+"""The trainer: a process that trains one job and tells its supervisor everything."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from multiprocessing.connection import Connection
+
+import torch
+
+from api_schemas.jobs import Environment, JobError
+from api_schemas.plan import make_plan
+from training.data.preparation import BadData
+from training.data.prepare import prepare
+from training.data.tables import load_arrays
+from training.events import CheckpointDue
+from training.loop import Diverged, Run
+from worker.messages import Assignment, Done, Failed, Saved, Started, Stopped
+from worker.process import limit_memory
+
+log = logging.getLogger(__name__)
+
+
+def train(line: Connection, assignment: Assignment) -> None:
+    """Do the assignment; the last thing said is Done, Stopped or Failed."""
+    _take_place(assignment)
+    try:
+        _train(line, assignment)
+    except Diverged as error:
+        line.send(Failed(_diverged(error)))
+    except BadData as error:
+        line.send(Failed(_bad_data(error)))
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        line.send(Failed(_out_of_memory(assignment, error)))
+    except RuntimeError as error:
+        # PyTorch has no class of its own for memory that the CPU's allocator did not get.
+        if "can't allocate memory" not in str(error):
+            raise
+        line.send(Failed(_out_of_memory(assignment, error)))
+
+
+def _train(line: Connection, assignment: Assignment) -> None:
+    device = torch.device("cuda" if assignment.gpu is not None else "cpu")
+    arrays = load_arrays(assignment.arrays) if assignment.arrays else None
+    plan = make_plan(assignment.spec, assignment.dataset)
+    run = Run(plan.spec, plan, prepare(plan.spec, assignment.dataset, arrays), device)
+    if assignment.checkpoint is not None:
+        run.restore(assignment.checkpoint)
+    line.send(Started(_environment(device)))
+    for event in run.events():
+        if isinstance(event, CheckpointDue):
+            line.send(_save(run, assignment))
+        else:
+            line.send(event)
+        if line.poll():
+            if line.recv() == "checkpoint":
+                line.send(_save(run, assignment))
+            line.send(Stopped())
+            return
+    model = assignment.folder / "model.safetensors"
+    line.send(Done(model, run.save_model(model), run.steps_done))
+
+
+def _save(run: Run, assignment: Assignment) -> Saved:
+    path = assignment.folder / f"{run.steps_done}.checkpoint"
+    run.save(path, owner=assignment.job_id)
+    return Saved(path, run.steps_done)
+
+
+def _take_place(assignment: Assignment) -> None:
+    if assignment.gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = assignment.gpu
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # what cuBLAS needs to give the same bits each time
+    torch.set_num_threads(assignment.threads)
+    limit_memory(assignment.memory_bytes)
+
+
+def _environment(device: torch.device) -> Environment:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})"
+    return Environment(
+        torch=torch.__version__,
+        device=name,
+        threads=torch.get_num_threads(),
+        deterministic=torch.are_deterministic_algorithms_enabled() or device.type == "cpu",
+    )
+
+
+def _diverged(error: Diverged) -> JobError:
+    return JobError(
+        code="diverged",
+        message=f"diverged at step {error.step}: {error.key} is {error.value}",
+        hint="lower the learning rate, warm it up, clip the gradient, or standardise the features",
+    )
+
+
+def _bad_data(error: BadData) -> JobError:
+    return JobError(code="bad_data", message=str(error), hint="correct the dataset's columns or its file")
+
+
+def _out_of_memory(assignment: Assignment, error: BaseException) -> JobError:
+    return JobError(
+        code="out_of_memory",
+        message=f"out of memory: {str(error).splitlines()[0][:200]}" if str(error) else "out of memory",
+        hint=f"use a batch smaller than {assignment.spec.training.batch_size} or a smaller network",
+    )
