@@ -1,4 +1,4 @@
-"""What a trainer and its supervisor say to each other."""
+"""What a worker and its child processes say to each other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from api_schemas.datasets import Dataset
+from api_schemas.datasets import Column, ColumnChoice, Dataset, Format, Preview
+from api_schemas.errors import Fault
 from api_schemas.jobs import Environment, JobError, JobSpec
 
 Order = Literal["cancel", "checkpoint"]
@@ -65,3 +66,26 @@ class Failed:
     """Training cannot go on, and could not another time."""
 
     error: JobError
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader shall do."""
+
+    file: Path
+    format: Format
+    choices: list[ColumnChoice]
+    target: str | None
+    arrays: Path
+    """Where the columns go."""
+    memory_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What stands in the file."""
+
+    rows: int
+    columns: list[Column]
+    warnings: list[Fault]
+    preview: Preview

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import multiprocessing
 import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from typing import Any
@@ -29,11 +29,12 @@ class Child:
     """A process that runs a function, and the line to it.
 
     Args:
-        work: a function of a module that the warm process has imported; gets its end of the line and `argument`.
+        work: `module:function`, a text so that naming it does not import torch here; the warm process has the module.
+            The function gets its end of the line and `argument`.
         argument: what it shall do.
     """
 
-    def __init__(self, work: Callable[[Connection, Any], None], argument: Any) -> None:
+    def __init__(self, work: str, argument: Any) -> None:
         self.line, theirs = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(target=_run, args=(work, theirs, argument), daemon=False)
         self._process.start()
@@ -67,13 +68,14 @@ def limit_memory(most_bytes: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
 
 
-def _run(work: Callable[[Connection, Any], None], line: Connection, argument: Any) -> None:
+def _run(work: str, line: Connection, argument: Any) -> None:
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent()
+    module, _, function = work.partition(":")
     try:
-        work(line, argument)
+        getattr(importlib.import_module(module), function)(line, argument)
     except (BrokenPipeError, EOFError):
         # The supervisor is gone: nobody would hear us.
         os._exit(1)

@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 
-from api_schemas.datasets import Column, ColumnChoice, Format, Preview
 from api_schemas.errors import Fault
 from training.data.reading import UnreadableTable
 from training.data.tables import inspect, save_arrays
+from worker.messages import Found, Reading
 from worker.process import limit_memory
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a reader shall do."""
-
-    file: Path
-    format: Format
-    choices: list[ColumnChoice]
-    target: str | None
-    arrays: Path
-    """Where the columns go."""
-    memory_bytes: int | None
-
-
-@dataclass(frozen=True)
-class Found:
-    """What stands in the file."""
-
-    rows: int
-    columns: list[Column]
-    warnings: list[Fault]
-    preview: Preview
 
 
 def read(line: Connection, reading: Reading) -> None:

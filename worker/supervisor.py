@@ -26,10 +26,10 @@ from training.events import Evaluation, Points
 from worker.messages import Assignment, Done, Failed, Order, Saved, Started, Stopped
 from worker.process import Child
 from worker.slots import Slot
-from worker.trainer import train
 
 log = structlog.get_logger()
 
+TRAIN = "worker.trainer:train"
 CANCEL_PATIENCE_SECONDS = 1.0
 """How long a trainer may take to obey a cancel before it is killed."""
 _KEEP_CHECKPOINTS = 2
@@ -102,7 +102,7 @@ class Supervisor:
             child: Child | None = None
             try:
                 self._insist(lambda: attempts.begin(self._database, self._lease, self._curves, self._claim.steps_done))
-                child = Child(train, self._assignment(Path(folder)))
+                child = Child(TRAIN, self._assignment(Path(folder)))
                 self._listen(child)
                 self._insist(self._ending or self._crashed(child.end(CANCEL_PATIENCE_SECONDS)))
             except LeaseLost:

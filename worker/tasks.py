@@ -17,13 +17,14 @@ from storage.database import Database
 from storage.datasets import Contents, Inspection, claim_inspection, finish_inspection
 from storage.queue import INSPECT, WAKE
 from storage.settings import Settings
+from worker.messages import Found, Reading
 from worker.process import Child
-from worker.reader import Found, Reading, read
 from worker.slots import Slot, Slots
 from worker.supervisor import Supervisor
 
 log = structlog.get_logger()
 
+READ = "worker.reader:read"
 INSPECTION_SECONDS = 600.0
 """How long the reading of a file may take."""
 
@@ -89,7 +90,7 @@ def _read(place: Workplace, inspection: Inspection, arrays: Path) -> Contents | 
         arrays=arrays,
         memory_bytes=place.settings.trainer_memory_bytes,
     )
-    child = Child(read, reading)
+    child = Child(READ, reading)
     try:
         answer = child.line.recv() if child.line.poll(INSPECTION_SECONDS) else _TOO_SLOW
     except EOFError:
