@@ -26,7 +26,7 @@ _SCORES = ("val/accuracy", "val/r2")
 _KEYS = ("train/loss", "val/loss", *_SCORES)
 _POINTS_A_COLUMN = 2
 _WIDEST = 60
-_TEXT_WIDTH = 44
+_TEXT_WIDTH = 56
 """Columns that the words beside the graphics need."""
 
 

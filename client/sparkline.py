@@ -8,7 +8,7 @@ from api_schemas.curves import Series
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _CROSS = "✗"
-_LOG_FROM = 20.0
+_LOG_FROM = 10.0
 """A curve that falls by more than this factor is drawn on a logarithmic scale, else its end is one flat line."""
 
 

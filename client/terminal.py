@@ -76,8 +76,8 @@ class Terminal:
         self.table(["", ""], ([Text(name, "dim"), value] for name, value in rows))
 
     def fail(self, error: AnnealError) -> None:
-        """Say an error: one sentence, then each fault with its place."""
-        self.err.print(Text.assemble(("error: ", "bold red"), error.detail))
+        """Say an error: one sentence, or each fault with its place, of which the sentence is the sum."""
+        self.err.print(Text.assemble(("error: ", "bold red"), error.title if error.faults else error.detail))
         self.faults(error.faults)
         for note in getattr(error, "__notes__", []) if error.status >= 500 else []:
             self.err.print(Text(f"  {note}", "dim"))

@@ -29,4 +29,4 @@ def read_settings(**options: Any) -> Settings:
             Fault(pointer=f"ANNEAL_{str(one['loc'][0]).upper()}", code=one["type"], message=one["msg"])
             for one in error.errors()
         ]
-        raise BadSettings("a setting cannot be used", faults=faults) from error
+        raise BadSettings(f"{faults[0].pointer}: {faults[0].message}", faults=faults) from error
