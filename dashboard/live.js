@@ -70,7 +70,8 @@ export function follow(id) {
     for await (const event of stream(`/v1/jobs/${id}/events`, { after: lastEvent, signal: stopped.signal })) {
       if (event.id) {
         lastEvent = event.id;
-        events.value = [...events.value, { ...event, id: event.id, at: event.data.at, data: event.data.data ?? event.data }];
+        const { at, ...data } = event.data;
+        events.value = [...events.value, { id: event.id, type: event.type, at, data }];
       }
       if (event.type === "end") return;
       refresh();
