@@ -27,7 +27,7 @@ class Reply(Schema):
     model_config = ConfigDict(extra="ignore")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Refuse what no database column, log line or file name should hold.
 
     Raises:
@@ -43,7 +43,7 @@ def _utc(moment: datetime) -> datetime:
 
 
 Label = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_printable)
+    str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(printable)
 ]
 """A name that a person gives: 1 to 200 printable characters."""
 

@@ -19,6 +19,7 @@ from api_schemas.errors import Unavailable
 from api_schemas.ids import new_id
 from service import catalog, curves, datasets, events, jobs, operations, pages, problems
 from service.gateway import Doors, Gateway
+from service.limits import BodyLimit
 from service.observation import Observation
 from service.problems import documented
 from service.watch import Watch
@@ -43,7 +44,6 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
-        max_body_size=settings.max_body_bytes,
         responses=documented(401, 403, 422, 500, 503),
     )
     database = Database(settings.database)
@@ -55,11 +55,12 @@ def create_app(settings: Settings) -> FastAPI:
         watch=Watch(database),
         doors=Doors(settings, database),
     )
-    app.include_router(datasets.upload_router(settings.max_upload_bytes))
     for room in (jobs, curves, events, datasets, catalog, operations, pages):
         app.include_router(room.router)
     app.mount("/assets", pages.ASSETS)
     problems.install(app)
+    uploads = {"/v1/datasets": settings.max_upload_bytes}
+    app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes, exceptions=uploads)
     app.add_middleware(SecurityHeaders, policy=pages.content_security_policy())
     app.add_middleware(Observation)
     app.add_middleware(

@@ -37,19 +37,7 @@ Target = Annotated[str | None, Form(min_length=1, max_length=1000, description="
 Columns = Annotated[str | None, Form(description="JSON list of corrections, as in PATCH.")]
 
 
-def upload_router(most_bytes: int) -> APIRouter:
-    """The upload, which alone takes bodies of up to `most_bytes`."""
-    uploads = APIRouter(tags=["datasets"])
-    uploads.post(
-        "/v1/datasets",
-        status_code=202,
-        response_model=None,
-        max_body_size=most_bytes,
-        responses={202: {"model": Dataset}} | documented(400, 413, 415),
-    )(upload_dataset)
-    return uploads
-
-
+@router.post("", status_code=202, response_model=None, responses={202: {"model": Dataset}} | documented(400, 413, 415))
 async def upload_dataset(
     file: Annotated[UploadFile, File(description="CSV, TSV or Parquet, told by its name.")],
     gateway: GatewayDependency,

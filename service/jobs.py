@@ -15,7 +15,7 @@ from api_schemas.pages import Page
 from api_schemas.plan import make_plan
 from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
 from service.problems import documented
-from service.replies import Cursor, KnownDependency, Limit, in_thread, page, reply, unchanged
+from service.replies import Cursor, KnownDependency, Limit, Text, in_thread, page, reply, unchanged
 from storage import jobs
 from storage.datasets import get_dataset
 from storage.idempotency import Once
@@ -55,9 +55,9 @@ def list_jobs(
     gateway: GatewayDependency,
     project: ProjectDependency,
     state: Annotated[list[JobState] | None, Query(description="Only in this state; may be repeated.")] = None,
-    name: Annotated[str | None, Query(max_length=200, description="Part of the name.")] = None,
-    tag: Annotated[str | None, Query(max_length=401, pattern=r"^[^:]+:.*$", description="`name:value`")] = None,
-    dataset: Annotated[str | None, Query(max_length=64, description="Only on this uploaded dataset.")] = None,
+    name: Annotated[Text | None, Query(max_length=200, description="Part of the name.")] = None,
+    tag: Annotated[Text | None, Query(max_length=401, pattern=r"^[^:]+:.*$", description="`name:value`")] = None,
+    dataset: Annotated[Text | None, Query(max_length=64, description="Only on this uploaded dataset.")] = None,
     created_after: Annotated[Time | None, Query()] = None,
     created_before: Annotated[Time | None, Query()] = None,
     sort: Annotated[Sort, Query()] = "-created_at",

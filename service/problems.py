@@ -21,6 +21,7 @@ from api_schemas.errors import (
     MalformedRequest,
     MethodNotAllowed,
     NotFound,
+    PayloadTooLarge,
     Problem,
     UnsupportedMediaType,
 )
@@ -77,10 +78,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
         answer = render(MethodNotAllowed(f"{request.method} is not possible at {request.url.path!r}"))
         answer.headers.update(error.headers or {})
         return answer
-    kind = ERRORS.get(error.status_code, MalformedRequest)
     if error.status_code == 413:
-        return render(kind("the body is larger than the operator of this gateway allows"))
-    return render(kind(str(error.detail)))
+        return render(PayloadTooLarge("the body is larger than the operator of this gateway allows"))
+    return render(ERRORS.get(error.status_code, MalformedRequest)(str(error.detail)))
 
 
 async def _fault_of_ours(_request: Request, _error: Exception) -> Response:
@@ -109,9 +109,11 @@ def _fault(found: Mapping[str, Any], body: Json, schema: Json, document: Json) -
     if source != "body":
         name = str(path[0]) if path else ""
         return Fault(pointer=f"{source}:{name}", code=found["type"], message=_lower(found["msg"]))
-    steps = pointer_steps(path, body)
+    steps = _steps(path, body)
     code, message = found["type"], _lower(found["msg"])
-    if code == "union_tag_invalid":
+    if code == "missing":
+        steps.extend(path[-1:])
+    elif code == "union_tag_invalid":
         tag, known = found["ctx"]["tag"], re.findall(r"'([^']*)'", found["ctx"]["expected_tags"])
         steps, code = [*steps, "name"], "unknown_name"
         message = f"{tag!r} is not one of the names here; {nearest(tag, known)}"
@@ -125,16 +127,14 @@ def _fault(found: Mapping[str, Any], body: Json, schema: Json, document: Json) -
     return Fault(pointer=_pointer(steps), code=code, message=message)
 
 
-def pointer_steps(path: Sequence[str | int], body: Json) -> list[str | int]:
+def _steps(path: Sequence[str | int], body: Json) -> list[str | int]:
     """The steps of a pydantic location that stand in the body; its others name the chosen member of a union."""
     steps: list[str | int] = []
     here: Any = body
-    for index, step in enumerate(path):
+    for step in path:
         if _has(here, step):
             here = here[step]
-        elif index < len(path) - 1 or not isinstance(here, dict):
-            continue
-        steps.append(step)
+            steps.append(step)
     return steps
 
 

@@ -8,9 +8,10 @@ from typing import Annotated, TypeVar
 
 from anyio import to_thread
 from fastapi import Depends, Header, Query
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from starlette.responses import Response
 
+from api_schemas.base import printable
 from api_schemas.pages import Page
 
 T = TypeVar("T")
@@ -19,6 +20,8 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 LONGEST_WAIT_SECONDS = 60
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Most objects on a page.")]
+Text = Annotated[str, AfterValidator(printable)]
+"""A text that a database can compare with."""
 Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
 
 
