@@ -202,7 +202,7 @@ def test_a_process_that_is_killed_is_started_again(up: Callable[..., Up], tmp_pa
 
 def runs(pid: int, program: str) -> bool:
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        words = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").split()
     except (FileNotFoundError, ProcessLookupError):
         return False
     return any(word == program or word.endswith(f"/{program}") for word in words)
