@@ -71,12 +71,19 @@ def _read_parquet(path: Path) -> Cells:
     try:
         frame = pl.read_parquet(path)
         names = frame.columns
+        _refuse_nested(frame)
         columns = {name: frame[name].cast(pl.String) for name in names}
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:200]
         raise UnreadableTable("not_a_table", f"this is no Parquet table of plain columns: {reason}") from error
     _check_names(names)
     return _without_empty_rows(columns, decimal_comma=False)
+
+
+def _refuse_nested(frame: pl.DataFrame) -> None:
+    for name, dtype in frame.schema.items():
+        if dtype.is_nested() or isinstance(dtype, pl.Binary | pl.Object):
+            raise UnreadableTable("not_a_table", f"column {name!r} holds {dtype}, not plain values; take it out")
 
 
 def _read_text(path: Path, separator: str | None) -> Cells:
@@ -90,6 +97,10 @@ def _read_text(path: Path, separator: str | None) -> Cells:
     # polars pads a short row with nothing, so only a gap in the last column can hide one: the slow look is rare.
     if frame.width != len(names) or frame[:, -1].null_count():
         _refuse_ragged(path, separator, len(names))
+    if frame.width != len(names):
+        raise UnreadableTable(
+            "not_a_table", "the header cannot be told from the rows; check the quotes of the first line"
+        )
     columns = dict(zip(names, frame.get_columns(), strict=True))
     return _without_empty_rows(columns, decimal_comma=separator == ";")
 
@@ -128,16 +139,16 @@ def _refuse_other_encodings(path: Path) -> None:
         raise UnreadableTable("not_utf8", "the file ends within a character; upload it whole") from error
 
 
-def _records(path: Path, separator: str) -> Iterator[list[str]]:
+def _records(path: Path, separator: str, *, strict: bool = True) -> Iterator[list[str]]:
     """The fields of each row, the header's first.
 
     Raises:
-        UnreadableTable: where quotes do not match.
+        UnreadableTable: where a field is too long or, if strict, quotes do not match.
     """
     row = 0
     with path.open(encoding="utf-8-sig", newline="") as file:
         try:
-            for row, fields in enumerate(csv.reader(file, delimiter=separator, strict=True), 1):  # noqa: B007 - for the error
+            for row, fields in enumerate(csv.reader(file, delimiter=separator, strict=strict), 1):  # noqa: B007 - for the error
                 yield fields
         except csv.Error as error:
             raise UnreadableTable("not_a_table", f"row {row} cannot be read ({error}); check its quotes") from error
@@ -145,7 +156,8 @@ def _records(path: Path, separator: str) -> Iterator[list[str]]:
 
 def _header(path: Path, separator: str | None) -> tuple[list[str], str]:
     """The column names, and the separator: the one that makes most columns of the first line."""
-    headers = {mark: next(_records(path, mark), []) for mark in ([separator] if separator else [",", ";", "\t"])}
+    marks = [separator] if separator else [",", ";", "\t"]
+    headers = {mark: next(_records(path, mark, strict=False), []) for mark in marks}
     best = max(headers, key=lambda mark: len(headers[mark]))
     names = [name.strip() or f"column_{number}" for number, name in enumerate(headers[best], 1)]
     return names, best

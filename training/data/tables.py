@@ -124,7 +124,8 @@ def _match(choices: Sequence[ColumnChoice], target: str | None, names: list[str]
     targets = [choice for choice in chosen.values() if choice.role == "target"]
     if len(targets) > 1:
         both = " and ".join(repr(choice.said.name) for choice in targets[:2])
-        raise UnreadableTable("two_targets", f"{both} are both the target; choose one", f"{targets[-1].pointer}/role")
+        said = [choice for choice in targets if choice.said.role == "target"]
+        raise UnreadableTable("two_targets", f"{both} are both the target; choose one", f"{said[-1].pointer}/role")
     return chosen
 
 
