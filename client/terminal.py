@@ -46,9 +46,12 @@ class Terminal:
         return self.out.is_terminal and not self.json
 
     def print(self, *lines: Cell) -> None:
-        """Write lines as they are: brackets in a job's name are no markup."""
+        """Write lines as they are: brackets in a job's name are no markup, a tab in a pipe stays one."""
         for line in lines:
-            self.out.print(line, markup=False)
+            if self.out.is_terminal:
+                self.out.print(line, markup=False)
+            else:
+                print(line, file=self.out.file)
 
     def dump(self, value: BaseModel | Sequence[BaseModel]) -> None:
         """Write JSON: indented for people, in one line for a pipe."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api_schemas.errors import NotFound
+from api_schemas.errors import Conflict, NotFound
 from client.commands.settings import read_settings
 from client.terminal import terminal_of
 
@@ -23,7 +23,8 @@ def migrate() -> None:
     # SQLAlchemy and Alembic take a third of a second to import, which the other commands need not pay.
     from storage.migrations import upgrade  # noqa: PLC0415
 
-    upgrade(read_settings().database)
+    with _connected() as database:
+        upgrade(database.url)
 
 
 @keys.command()
@@ -78,12 +79,38 @@ def revoke(
 
 @contextmanager
 def _database() -> Generator[Database]:
-    """The database that the settings name, at the newest schema."""
-    from storage.database import Database  # noqa: PLC0415
+    """The database that the settings name, with its schema; an empty one is given it.
 
-    migrate()
-    database = Database(read_settings().database)
+    Raises:
+        Conflict: when it has the schema of another version.
+    """
+    from storage.migrations import current, newest, upgrade  # noqa: PLC0415
+
+    with _connected() as database:
+        schema = current(database)
+        if schema is None:
+            upgrade(database.url)
+        elif schema != newest():
+            raise Conflict(f"the database has the schema {schema}, and this version needs {newest()}; anneal migrate")
+        yield database
+
+
+@contextmanager
+def _connected() -> Generator[Database]:
+    """The database that the settings name, once it has answered.
+
+    Raises:
+        Unavailable: when it does not.
+    """
+    from storage.database import Database  # noqa: PLC0415
+    from storage.migrations import current  # noqa: PLC0415
+
+    settings = read_settings()
+    if settings.database_url is None:
+        settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(settings.database)
     try:
+        current(database)
         yield database
     finally:
         database.close()

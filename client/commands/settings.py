@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from api_schemas.errors import AnnealError, Fault
-from storage.settings import Settings
+
+if TYPE_CHECKING:
+    from storage.settings import Settings
 
 
 class BadSettings(AnnealError):
@@ -22,6 +24,9 @@ def read_settings(**options: Any) -> Settings:
     Raises:
         BadSettings: with a fault for each setting that cannot be.
     """
+    # pydantic-settings takes a tenth of a second to import, which the commands on a gateway need not pay.
+    from storage.settings import Settings  # noqa: PLC0415
+
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:

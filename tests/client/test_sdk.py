@@ -13,6 +13,7 @@ from api_schemas.datasets import ColumnChoice
 from api_schemas.errors import InvalidRequest, NotFound
 from api_schemas.jobs import JobSpec
 from client import AsyncClient, Client
+from tests.servers import wait_until
 
 SHORT = {"dataset": {"name": "wine"}, "training": {"epochs": 2}}
 
