@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Select
@@ -59,7 +58,7 @@ def _encode(identifier: str) -> str:
 def _decode(cursor: str) -> str:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
-    except (binascii.Error, UnicodeError) as error:
+    except ValueError as error:
         message = "this is no cursor of ours; pass the `next_cursor` of the page before as it is"
         raise InvalidRequest.at("query:cursor", "bad_cursor", message) from error
     if not text.isprintable():
