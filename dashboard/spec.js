@@ -113,46 +113,73 @@ export function asCurl(spec, origin) {
   return `curl -X POST ${origin}/v1/jobs -H 'Content-Type: application/json' -d '${body}'`;
 }
 
+const SPACE = /[ \t\r\n]*/y;
+const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const SCALAR = new RegExp(`${STRING.source}|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null`, "y");
+
+/** What JSON.parse does not say in every browser: where a text stops being JSON. */
+export class NotJson extends SyntaxError {
+  /** @param {string} expected @param {number} position in the text. */
+  constructor(expected, position) {
+    super(`not JSON: expected ${expected} here`);
+    this.position = position;
+  }
+}
+
 /**
- * Find the value that a JSON Pointer names, or the nearest one around it that is there.
+ * Where each value of a JSON text starts and ends, by its JSON Pointer (RFC 6901).
  *
- * @param {string} text valid JSON.
- * @param {string} pointer RFC 6901.
- * @returns {[number, number]} where it starts and ends in the text.
+ * @param {string} text
+ * @returns {Map<string, [number, number]>}
+ * @throws {NotJson}
  */
-export function locate(text, pointer) {
-  const wanted = pointer.split("/").slice(1).map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
-  const token = /\s*("(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s{}[\]:,"]+)/y;
-  /** @type {[number, number]} */
-  let found = [0, text.length];
-  const next = () => {
-    const match = token.exec(text);
-    return match ? match[1] : "";
+export function places(text) {
+  /** @type {Map<string, [number, number]>} */
+  const found = new Map();
+  let at = 0;
+  const take = (/** @type {RegExp} */ pattern) => {
+    pattern.lastIndex = at;
+    const match = pattern.exec(text);
+    if (match) at = pattern.lastIndex;
+    return match && match[0];
   };
-  /** @param {number} depth how much of the pointer led here; -1 off its path. */
-  const value = (depth) => {
-    const opening = next();
-    const start = token.lastIndex - opening.length;
-    if (opening === "{" || opening === "[") members(opening, depth);
-    if (depth >= 0 && depth >= reached) [reached, found] = [depth, [start, token.lastIndex]];
+  const need = (/** @type {RegExp} */ pattern, /** @type {string} */ what) => {
+    const taken = take(pattern);
+    if (taken === null) throw new NotJson(what, at);
+    take(SPACE);
+    return taken;
   };
-  /** @param {string} opening @param {number} depth */
-  const members = (opening, depth) => {
+  const value = (/** @type {string} */ pointer) => {
+    const start = at;
+    if (take(/\{/y)) members(pointer, /\}/y, "}");
+    else if (take(/\[/y)) members(pointer, /\]/y, "]");
+    else if (take(SCALAR) === null) throw new NotJson("a value", at);
+    found.set(pointer, [start, at]);
+    take(SPACE);
+  };
+  const members = (/** @type {string} */ pointer, /** @type {RegExp} */ end, /** @type {string} */ closing) => {
+    take(SPACE);
     for (let index = 0; ; index++) {
-      const before = token.lastIndex;
-      const first = next();
-      if (first === "}" || first === "]" || first === "") return;
-      let name = String(index);
-      if (opening === "{") {
-        name = JSON.parse(first);
-        next();
-      } else token.lastIndex = before;
-      value(depth >= 0 && wanted[depth] === name ? depth + 1 : -1);
-      const after = next();
-      if (after !== ",") return;
+      if (index === 0 && take(end)) return;
+      const name = closing === "}" ? JSON.parse(need(STRING, "a name in double quotes")) : String(index);
+      if (closing === "}") need(/:/y, "':' after the name");
+      value(`${pointer}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`);
+      if (take(end)) return;
+      need(/,/y, `',' or '${closing}'`);
     }
   };
-  let reached = -1;
-  value(0);
+  take(SPACE);
+  value("");
+  need(/$/y, "the end of the text");
   return found;
+}
+
+/** Where the value of a JSON Pointer lies, or the nearest one around it that is there. @param {string} text @param {string} pointer @returns {[number, number]} */
+export function locate(text, pointer) {
+  const found = places(text);
+  for (let around = pointer; around; around = around.slice(0, around.lastIndexOf("/"))) {
+    const place = found.get(around);
+    if (place) return place;
+  }
+  return found.get("") ?? [0, text.length];
 }

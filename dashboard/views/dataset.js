@@ -2,7 +2,6 @@
 // A file that is dropped or chosen becomes a dataset: its columns as they were read, corrected, one of them the target.
 
 import { html } from "htm/preact";
-import { useEffect } from "preact/hooks";
 import { signal, useSignal } from "@preact/signals";
 import { call, idempotencyKey } from "../api.js";
 import { number, size } from "../format.js";
@@ -10,7 +9,7 @@ import { asProblem } from "../live.js";
 import { Trouble } from "../ui.js";
 
 /** The dataset that was dropped last; kept while other views are looked at. @type {import("@preact/signals").Signal<any>} */
-const dataset = signal(null);
+export const dataset = signal(null);
 const TYPES = ["numeric", "category", "text"];
 const MISSING = ["error", "mean", "median", "most_frequent"];
 
@@ -35,19 +34,23 @@ export function DatasetCard({ onTarget }) {
       const form = new FormData();
       form.set("file", file);
       const { data } = await call("/v1/datasets", { method: "POST", form, headers: { "Idempotency-Key": idempotencyKey() } });
-      return whole(data);
+      const read = await whole(data);
+      if (read.state === "ready" && read.target) onTarget(read.id, read.target);
+      return read;
     });
   const change = (/** @type {any} */ body) =>
     attempt("Saving…", async () => (await call(`/v1/datasets/${dataset.value.id}`, { method: "PATCH", json: body })).data);
+  const choose = (/** @type {string} */ target) => {
+    dataset.value = { ...dataset.value, target };
+    onTarget(dataset.value.id, target);
+    return change({ target });
+  };
   const drop = (/** @type {DragEvent} */ event) => {
     event.preventDefault();
     over.value = false;
     upload(event.dataTransfer?.files[0]);
   };
   const known = dataset.value;
-  useEffect(() => {
-    if (known?.state === "ready" && known.target) onTarget(known.id, known.target);
-  }, [known?.id, known?.target]);
 
   return html`<section class=${`card dataset ${over.value ? "over" : ""}`} aria-label="Your data"
     onDragOver=${(/** @type {Event} */ event) => { event.preventDefault(); over.value = true; }} onDragLeave=${() => (over.value = false)} onDrop=${drop}>
@@ -58,18 +61,17 @@ export function DatasetCard({ onTarget }) {
     </label>
     <${Trouble} problem=${problem.value} />
     ${known?.state === "failed" && html`<p class="trouble" role="alert">${known.error?.message}</p>`}
-    ${known?.state === "ready" && html`<${Columns} dataset=${known} change=${change} onTarget=${onTarget} />`}
+    ${known?.state === "ready" && html`<${Columns} known=${known} change=${change} choose=${choose} />`}
   </section>`;
 }
 
-/** @param {{dataset: any, change: (body: any) => void, onTarget: (id: string, target: string) => void}} props */
-const Columns = ({ dataset, change, onTarget }) => html`<p class="note">${dataset.name} · ${number(dataset.rows)} rows · ${size(dataset.bytes)}. Choose the column to predict.</p>
-  ${dataset.warnings.map((/** @type {any} */ fault) => html`<p class="warning">${fault.message}</p>`)}
+/** @param {{known: any, change: (body: any) => void, choose: (target: string) => void}} props */
+const Columns = ({ known, change, choose }) => html`<p class="note">${known.name} · ${number(known.rows)} rows · ${size(known.bytes)}. Choose the column to predict.</p>
+  ${known.warnings.map((/** @type {any} */ fault) => html`<p class="warning">${fault.message}</p>`)}
   <div class="table-scroll"><table class="columns-table">
     <thead><tr><th scope="col">Target</th><th scope="col">Column</th><th scope="col">Type</th><th scope="col">Missing</th></tr></thead>
-    <tbody>${dataset.columns.map((/** @type {any} */ column) => html`<tr key=${column.name}>
-      <td><input type="radio" name="target" aria-label=${`Predict ${column.name}`} checked=${dataset.target === column.name}
-        onChange=${() => { change({ target: column.name }); onTarget(dataset.id, column.name); }} /></td>
+    <tbody>${known.columns.map((/** @type {any} */ column) => html`<tr key=${column.name}>
+      <td><input type="radio" name="target" aria-label=${`Predict ${column.name}`} checked=${known.target === column.name} onChange=${() => choose(column.name)} /></td>
       <th scope="row">${column.name} <small>${about(column.stats)}</small></th>
       <td><${Choice} label=${`Type of ${column.name}`} options=${[...TYPES, "ignore"]} value=${column.role === "ignore" ? "ignore" : column.type}
         onChoice=${(/** @type {string} */ type) => change({ columns: [type === "ignore" ? { name: column.name, role: "ignore" } : { name: column.name, type, ...(column.role === "ignore" ? { role: "feature" } : {}) }] })} /></td>

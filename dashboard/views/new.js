@@ -8,9 +8,9 @@ import { call, idempotencyKey } from "../api.js";
 import { EXAMPLES } from "../examples.js";
 import { duration, number, size } from "../format.js";
 import { asProblem, sleep } from "../live.js";
-import { locate, pretty } from "../spec.js";
+import { locate, NotJson, places, pretty } from "../spec.js";
 import { Trouble } from "../ui.js";
-import { DatasetCard } from "./dataset.js";
+import { dataset, DatasetCard } from "./dataset.js";
 
 /** @typedef {{pointer: string, message: string, line: number, start: number, end: number}} Mark */
 
@@ -30,7 +30,7 @@ export function NewJobView() {
     validate(text, stopped.signal).then((result) => result && (verdict.value = result));
     refused.value = null;
     return () => stopped.abort();
-  }, [text]);
+  }, [text, dataset.value]);
 
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
@@ -66,7 +66,7 @@ export function NewJobView() {
         <button class="primary" type="submit" disabled=${!plan || sending.value}>${sending.value ? "Submitting…" : "Submit"}</button>
       </form>
       <div class="stack">
-        <${DatasetCard} onTarget=${(/** @type {string} */ id, /** @type {string} */ target) => (draft.value = withDataset(text, id, target))} />
+        <${DatasetCard} onTarget=${(/** @type {string} */ id, /** @type {string} */ target) => (draft.value = withDataset(draft.value, id, target))} />
         ${plan && html`<${Plan} plan=${plan} />`}
       </div>
     </div>
@@ -120,14 +120,14 @@ const Plan = ({ plan }) => html`<section class="card" aria-label="What would run
 async function validate(text, signal) {
   await sleep(VALIDATE_AFTER_MS);
   if (signal.aborted) return null;
-  let spec;
   try {
-    spec = JSON.parse(text);
+    places(text);
   } catch (error) {
-    return { plan: null, problem: null, marks: [unreadable(text, String(error))] };
+    if (error instanceof NotJson) return { plan: null, problem: null, marks: [unreadable(text, error)] };
+    throw error;
   }
   try {
-    const { data } = await call("/v1/jobs?validate_only=true", { method: "POST", json: spec, signal });
+    const { data } = await call("/v1/jobs?validate_only=true", { method: "POST", json: JSON.parse(text), signal });
     return { plan: data, problem: null, marks: [] };
   } catch (error) {
     if (signal.aborted) return null;
@@ -142,12 +142,14 @@ function mark(text, { pointer, message }) {
   return { pointer, message, start, end, line: lineOf(text, start) };
 }
 
-/** Browsers say where JSON ends to make sense, each in its own words. @param {string} text @param {string} error @returns {Mark} */
-function unreadable(text, error) {
-  const position = Number(/position (\d+)/.exec(error)?.[1] ?? text.length);
-  const line = Number(/line (\d+)/.exec(error)?.[1] ?? lineOf(text, position));
-  return { pointer: "", message: `not JSON: ${error.replace(/^SyntaxError: (JSON\.parse: )?/, "")}`, start: position, end: position + 1, line };
-}
+/** @param {string} text @param {NotJson} error @returns {Mark} */
+const unreadable = (text, { message, position }) => ({
+  pointer: "",
+  message,
+  start: position,
+  end: position + 1,
+  line: lineOf(text, position),
+});
 
 /** @param {string} text @param {number} position */
 const lineOf = (text, position) => text.slice(0, position).split("\n").length;

@@ -124,7 +124,7 @@ def test_a_job_that_diverges_says_why_and_where(open_page, anneal):
     job = anneal.client.post("/v1/jobs", json=spec).raise_for_status().json()
     page = open_page(f"#/jobs/{job['id']}")
     expect(page.get_by_label("Why it failed")).to_contain_text("diverged")
-    expect(page.locator(".odd")).to_contain_text(re.compile("train/loss is (nan|inf) at step"))
+    expect(page.locator(".odd").first).to_contain_text(re.compile("train/loss is (nan|inf) at step"))
 
 
 def test_a_long_curve_says_that_it_is_sampled_and_zooming_in_asks_for_every_point(open_page, anneal):
@@ -211,4 +211,4 @@ def test_a_job_that_does_not_exist_is_a_sentence(open_page):
 
 def test_the_documentation_of_the_api_is_shown_without_any_other_server(open_page):
     page = open_page("docs")
-    expect(page.get_by_text("/v1/jobs/{id}/metrics", exact=False).first).to_be_visible()
+    expect(page.get_by_role("link", name="/v1/jobs").first).to_be_visible()
