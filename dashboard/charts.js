@@ -100,7 +100,7 @@ export function Chart({ title, series, span, logY = false, smooth = 0, wide = fa
 
   return html`<figure class=${`chart card ${wide ? "wide" : ""}`}>
     <figcaption>
-      <h3>${title}</h3>
+      <h2>${title}</h2>
       <div class="legend">
         ${series.map(
           (one) => html`<button class="key" aria-pressed=${!hidden.includes(one.key)} title="Show or hide" onClick=${() => toggle(one.key)}>
