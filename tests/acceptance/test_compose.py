@@ -65,7 +65,9 @@ class Composition:
     def environment(self, service: str) -> dict[str, str]:
         """All of a service's environment."""
         own = {name: self._here(str(value)) for name, value in self.services[service]["environment"].items()}
-        return {"PATH": os.environ["PATH"], "ANNEAL_HOME": str(self.folder)} | own
+        # One thread each: beside other tests, the threads of two trainers would only wait for each other's cores.
+        machine = {"PATH": os.environ["PATH"], "ANNEAL_HOME": str(self.folder), "ANNEAL_THREADS": "1"}
+        return machine | own
 
     def command(self, service: str) -> list[str]:
         """A service's command: the file's, else its image's."""
@@ -180,6 +182,7 @@ def test_no_secret_has_a_default() -> None:
         assert all(use.startswith(":?") for use in uses)
 
 
+@pytest.mark.timeout(300)
 def test_a_job_trains_in_the_composition_for_whoever_has_a_key(composition: Composition) -> None:
     url = f"http://127.0.0.1:{composition.port}"
     assert httpx.get(f"{url}/v1/jobs").status_code == 401, "open to everyone"
@@ -198,7 +201,7 @@ def test_a_job_trains_in_the_composition_for_whoever_has_a_key(composition: Comp
 
 def end_state(client: httpx.Client, job: str) -> str:
     def finished() -> dict[str, Any] | None:
-        answer = client.get(f"/v1/jobs/{job}").json()
+        answer = client.get(f"/v1/jobs/{job}", headers={"Prefer": "wait=5"}).json()
         return answer if answer["terminal"] else None
 
     return wait_until(finished, 120, "the job")["state"]
