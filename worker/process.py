@@ -21,7 +21,7 @@ def warm_up() -> None:
     """Start the process that children are forked from; it imports torch while the worker goes on."""
     # OpenBLAS starts its threads when it is loaded; a fork must not carry any.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _CONTEXT.set_forkserver_preload(["worker.trainer", "worker.reader"])
+    _CONTEXT.set_forkserver_preload(["worker.trainer", "worker.reader", "training.warm"])
     forkserver.ensure_running()
 
 

@@ -43,7 +43,7 @@ class MseSoftmax(LossEntry):
     wrong class its gradient is 9.1e-5 where cross-entropy's is 1.0. A bad start stays bad.
     """
 
-    formula = "L = 1/K sum_k (softmax(z)_k - y_k)^2"
+    formula = "L = sum_k (softmax(z)_k - y_k)^2"
     paper = "Golik, Doetsch and Ney 2013"
     target = "training.losses.MseSoftmax"
     task = "classification"

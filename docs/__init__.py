@@ -1,0 +1,1 @@
+"""Documents; those that follow from the code are written by `docs.generate`."""
