@@ -162,15 +162,20 @@ class Run:
         loss = self._loss(scores, self._train.y.index_select(0, rows))
         self._gradient.clear()
         loss.backward()
-        norm = self._gradient.norm()
+        rate = self._spec.optimizer.lr * self._factors(self.steps_done)
+        norm = self._record(loss.detach(), rate)
         if self._spec.training.gradient_clip_norm is not None:
             self._gradient.clip(norm, self._spec.training.gradient_clip_norm)
-        rate = self._spec.optimizer.lr * self._factors(self.steps_done)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.step()
-        self._recording.add(loss.detach(), norm, rate)
         self.steps_done += 1
+
+    def _record(self, loss: Tensor, rate: float) -> Tensor:
+        """Keep what the step measured; returns the gradient's norm (), which clipping needs too."""
+        norm = self._gradient.norm()
+        self._recording.add(loss, norm, rate)
+        return norm
 
     def _tell(self) -> Iterator[Points]:
         points, diverged = self._recording.take(self.steps_done)

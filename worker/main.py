@@ -20,8 +20,9 @@ from storage.queue import DATASETS, Waker, celery_name, make_celery
 from storage.reconcile import reconcile
 from storage.settings import Settings
 from storage.workers import WorkerIdentity
-from worker.process import warm_up
+from worker.process import Spares, warm_up
 from worker.slots import Slots, find_slots
+from worker.supervisor import TRAIN
 from worker.tasks import Workplace, register_tasks
 
 log = structlog.get_logger()
@@ -42,6 +43,7 @@ def run() -> None:
         database=database,
         artifacts=open_artifacts(settings.artifacts),
         slots=Slots(find_slots(settings)),
+        trainers=Spares(TRAIN),
         draining=threading.Event(),
     )
     identity = WorkerIdentity(
@@ -68,6 +70,7 @@ def run() -> None:
     threads = len(place.slots.all) + _SPARE_THREADS
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=warning"]
     app.worker_main(["worker", "--pool=threads", f"--concurrency={threads}", "-Q", names, *quiet])
+    place.trainers.end()
     workers.leave(database, place.id)
 
 

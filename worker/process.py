@@ -9,9 +9,9 @@ import os
 import resource
 import signal
 import sys
+import threading
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
-from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -26,24 +26,23 @@ def warm_up() -> None:
 
 
 class Child:
-    """A process that runs a function, and the line to it.
+    """A process that is ready to run a function, and the line to it.
 
     Args:
         work: `module:function`, a text so that naming it does not import torch here; the warm process has the module.
-            The function gets its end of the line and `argument`.
-        argument: what it shall do.
+            The function gets its end of the line, on which it is told what to do.
     """
 
-    def __init__(self, work: str, argument: Any) -> None:
+    def __init__(self, work: str) -> None:
         self.line, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_run, args=(work, theirs, argument), daemon=False)
-        self._process.start()
+        self._process = _CONTEXT.Process(target=_run, args=(work, theirs), daemon=False)
+        self._process.start()  # the first one waits here until the warm process has imported torch
         theirs.close()
 
     @property
-    def exit_code(self) -> int | None:
-        """How it ended: the negative number of a signal, or its exit status; None while it runs."""
-        return self._process.exitcode
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.is_alive()
 
     def end(self, patience_seconds: float) -> int:
         """Wait for its end; then kill it and all that it started. Returns its exit code."""
@@ -62,20 +61,52 @@ class Child:
             self._process.kill()
 
 
+class Spares:
+    """Children that stand ready, so that a job waits for no fork, and none is claimed before a child can train it."""
+
+    def __init__(self, work: str) -> None:
+        self._work = work
+        self._idle: list[Child] = []
+        self._lock = threading.Lock()
+
+    def take(self) -> Child:
+        """A child that is ready; the taker sees to its end or gives it back unused."""
+        with self._lock:
+            while self._idle:
+                child = self._idle.pop()
+                if child.alive:
+                    return child
+                child.end(0)
+        return Child(self._work)
+
+    def give_back(self, child: Child) -> None:
+        """Keep a child that was not used."""
+        with self._lock:
+            self._idle.append(child)
+
+    def end(self) -> None:
+        """End all that are idle."""
+        with self._lock:
+            while self._idle:
+                child = self._idle.pop()
+                child.kill()
+                child.end(0)
+
+
 def limit_memory(most_bytes: int | None) -> None:
     """Let allocations beyond a limit fail in this process instead of taking the machine down."""
     if most_bytes is not None:
         resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
 
 
-def _run(work: str, line: Connection, argument: Any) -> None:
+def _run(work: str, line: Connection) -> None:
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent()
     module, _, function = work.partition(":")
     try:
-        getattr(importlib.import_module(module), function)(line, argument)
+        getattr(importlib.import_module(module), function)(line)
     except (BrokenPipeError, EOFError):
         # The supervisor is gone: nobody would hear us.
         os._exit(1)

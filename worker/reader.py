@@ -11,8 +11,9 @@ from worker.messages import Found, Reading
 from worker.process import limit_memory
 
 
-def read(line: Connection, reading: Reading) -> None:
-    """Do the reading; says Found, or the Fault that the file has."""
+def read(line: Connection) -> None:
+    """Wait for a file and read it; says Found, or the Fault that the file has."""
+    reading: Reading = line.recv()
     limit_memory(reading.memory_bytes)
     try:
         found = inspect(reading.file, reading.format, reading.choices, reading.target)

@@ -70,6 +70,7 @@ class Supervisor:
         draining: set when the worker shall stop.
         slot: where the job trains.
         claim: what to train.
+        trainer: a child that waits for its assignment.
     """
 
     def __init__(
@@ -80,9 +81,10 @@ class Supervisor:
         draining: threading.Event,
         slot: Slot,
         claim: Claim,
+        trainer: Child,
     ) -> None:
         self._database, self._artifacts, self._settings = database, artifacts, settings
-        self._draining, self._slot, self._claim = draining, slot, claim
+        self._draining, self._slot, self._claim, self._trainer = draining, slot, claim, trainer
         self._lease = claim.lease
         self._curves = CurveWriter(claim.lease.job_id)
         self._news = _News(claim.steps_done, dict(claim.metrics))
@@ -98,19 +100,17 @@ class Supervisor:
         scratch = self._settings.folder / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
         self._log.info("attempt_started", from_step=self._claim.steps_done)
-        with tempfile.TemporaryDirectory(prefix=f"{self._lease.job_id}-", dir=scratch) as folder:
-            child: Child | None = None
-            try:
+        try:
+            with tempfile.TemporaryDirectory(prefix=f"{self._lease.job_id}-", dir=scratch) as folder:
                 self._insist(lambda: attempts.begin(self._database, self._lease, self._curves, self._claim.steps_done))
-                child = Child(TRAIN, self._assignment(Path(folder)))
-                self._listen(child)
-                self._insist(self._ending or self._crashed(child.end(CANCEL_PATIENCE_SECONDS)))
-            except LeaseLost:
-                self._log.warning("lease_lost")
-            finally:
-                if child is not None:
-                    child.kill()
-                    child.end(0)
+                self._send(self._assignment(Path(folder)))
+                self._listen()
+                self._insist(self._ending or self._crashed(self._trainer.end(CANCEL_PATIENCE_SECONDS)))
+        except LeaseLost:
+            self._log.warning("lease_lost")
+        finally:
+            self._trainer.kill()
+            self._trainer.end(0)
 
     def _assignment(self, folder: Path) -> Assignment:
         claim = self._claim
@@ -126,31 +126,31 @@ class Supervisor:
             memory_bytes=self._settings.trainer_memory_bytes,
         )
 
-    def _listen(self, child: Child) -> None:
+    def _listen(self) -> None:
         """Hear the trainer out, reporting as it speaks and at least once a second."""
         deadline = time.monotonic() + self._claim.spec.resources.max_seconds
         beat_seconds = min(1.0, self._lease.seconds / 4)
         reported = time.monotonic()
         while self._ending is None:
-            alive = self._hear(child)
+            alive = self._hear()
             if self._news.fresh or time.monotonic() - reported > beat_seconds:
-                self._report(child)
+                self._report()
                 reported = time.monotonic()
             if not alive:
                 return
             if time.monotonic() > deadline:
                 self._ending = self._timed_out
             if self._draining.is_set():
-                self._tell(child, "checkpoint", self._settings.drain_seconds)
+                self._tell("checkpoint", self._settings.drain_seconds)
             if time.monotonic() > self._kill_at:
                 self._ending = self._stop
 
-    def _hear(self, child: Child) -> bool:
+    def _hear(self) -> bool:
         """Take in what the trainer has said; False when it is gone."""
         try:
             patience = _LISTEN_SECONDS
-            while self._ending is None and self._news.points < _MOST_UNREPORTED and child.line.poll(patience):
-                self._take(child.line.recv())
+            while self._ending is None and self._news.points < _MOST_UNREPORTED and self._trainer.line.poll(patience):
+                self._take(self._trainer.line.recv())
                 patience = 0.0
         except (EOFError, ConnectionError):
             return False
@@ -214,7 +214,7 @@ class Supervisor:
             best, best_step = last, step
         self._news.metrics[key] = Summary(last=last, best=best, best_step=best_step)
 
-    def _report(self, child: Child) -> None:
+    def _report(self) -> None:
         """Store the news and obey what the answer says; with the database away, keep them and go on."""
         try:
             state = attempts.report(self._database, self._lease, self._curves, self._news.report())
@@ -224,18 +224,21 @@ class Supervisor:
         self._news.told()
         self._forget_old_checkpoints()
         if state == "cancelling":
-            self._tell(child, "cancel", CANCEL_PATIENCE_SECONDS)
+            self._tell("cancel", CANCEL_PATIENCE_SECONDS)
         elif state == "pausing":
-            self._tell(child, "checkpoint", self._settings.drain_seconds)
+            self._tell("checkpoint", self._settings.drain_seconds)
 
-    def _tell(self, child: Child, order: Order, patience_seconds: float) -> None:
+    def _tell(self, order: Order, patience_seconds: float) -> None:
         if self._order in (order, "cancel"):
             return
         self._order, self._kill_at = order, time.monotonic() + patience_seconds
+        self._send(order)
+
+    def _send(self, message: Assignment | Order) -> None:
         try:
-            child.line.send(order)
-        except (BrokenPipeError, ConnectionError):
-            self._log.info("trainer_gone_before_order", order=order)
+            self._trainer.line.send(message)
+        except ConnectionError:
+            self._log.info("trainer_gone")  # listening to it tells how it ended
 
     def _forget_old_checkpoints(self) -> None:
         while len(self._checkpoints) > _KEEP_CHECKPOINTS:

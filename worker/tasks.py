@@ -18,7 +18,7 @@ from storage.datasets import Contents, Inspection, claim_inspection, finish_insp
 from storage.queue import INSPECT, WAKE
 from storage.settings import Settings
 from worker.messages import Found, Reading
-from worker.process import Child
+from worker.process import Child, Spares
 from worker.slots import Slot, Slots
 from worker.supervisor import Supervisor
 
@@ -38,6 +38,7 @@ class Workplace:
     database: Database
     artifacts: Artifacts
     slots: Slots
+    trainers: Spares
     draining: threading.Event
 
 
@@ -58,13 +59,15 @@ def train_next(place: Workplace, slot: Slot) -> bool:
     if place.draining.is_set():
         return False
     settings = place.settings
+    trainer = place.trainers.take()
     try:
         claimed = claim(place.database, place.id, settings.queue_names, slot.device, settings.lease_seconds)
     except Unavailable:
-        return False
+        claimed = None
     if claimed is None:
+        place.trainers.give_back(trainer)
         return False
-    Supervisor(place.database, place.artifacts, settings, place.draining, slot, claimed).run()
+    Supervisor(place.database, place.artifacts, settings, place.draining, slot, claimed, trainer).run()
     return True
 
 
@@ -90,10 +93,11 @@ def _read(place: Workplace, inspection: Inspection, arrays: Path) -> Contents | 
         arrays=arrays,
         memory_bytes=place.settings.trainer_memory_bytes,
     )
-    child = Child(READ, reading)
+    child = Child(READ)
     try:
+        child.line.send(reading)
         answer = child.line.recv() if child.line.poll(INSPECTION_SECONDS) else _TOO_SLOW
-    except EOFError:
+    except (EOFError, ConnectionError):
         answer = _DIED
     finally:
         child.end(patience_seconds=1)

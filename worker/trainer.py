@@ -22,8 +22,9 @@ from worker.process import limit_memory
 log = logging.getLogger(__name__)
 
 
-def train(line: Connection, assignment: Assignment) -> None:
-    """Do the assignment; the last thing said is Done, Stopped or Failed."""
+def train(line: Connection) -> None:
+    """Wait for an assignment and do it; the last thing said is Done, Stopped or Failed."""
+    assignment: Assignment = line.recv()
     _take_place(assignment)
     try:
         _train(line, assignment)

@@ -110,9 +110,12 @@ def test_a_worker_that_is_asked_to_end_writes_a_checkpoint_and_gives_the_job_bac
 
 def test_a_job_over_its_time_is_stopped(running):
     spec = SPEC | {"training": {"epochs": 100_000}, "resources": {"max_seconds": 1.5}}
-    done = finish(running, running.client.post("/v1/jobs", json=spec).json())
+    job = running.client.post("/v1/jobs", json=spec).json()
+    wait_until(lambda: look(running, job)["progress"]["step"] > 0, what="the first steps")
+    at_work = trainers(running.worker.pid)
+    done = finish(running, job)
     assert (done["state"], done["error"]["code"]) == ("failed", "timeout")
-    wait_until(lambda: not trainers(running.worker.pid), 5, "the end of the trainer")
+    wait_until(lambda: not any(is_alive(pid) for pid in at_work), 5, "the end of the trainer")
 
 
 def test_two_hundred_submits_at_once_with_one_key_make_one_job_and_with_many_keys_as_many(running):
