@@ -9,26 +9,18 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from alembic.util import CommandError
-from sqlalchemy import make_url
-from sqlalchemy.exc import DBAPIError
-
-from api_schemas.errors import Unavailable
 from embedded.broker import answers, make_broker
 from embedded.children import Child
 from embedded.errors import CannotStart, KeepsDying
 from embedded.folder import HeldFolder
-from storage.database import Database
-from storage.keys import DEFAULT_PROJECT
-from storage.migrations import current, newest, upgrade
 from storage.settings import Settings
-from storage.workers import list_workers
 
 READY_SECONDS = 60.0
 """How long a start may take; a cold disk takes many seconds to read torch."""
@@ -58,7 +50,6 @@ class Supervisor:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._database = Database(settings.database)
         self._folder = HeldFolder(settings.folder)
         self._children: dict[str, Child] = {}  # in the order of their start
         self._taken: list[signal.Signals] = []
@@ -90,10 +81,16 @@ class Supervisor:
         self._folder.sign(self.url)
         if self.settings.broker_url is None:
             self._start_broker()
-        migrate(self._database)
-        for name in ("worker", "gateway"):  # the worker first: it has torch to read
+        for name in ("gateway", "worker"):
             self._start(make_child(name, self.settings, self._folder.logs))
-        self._wait_for("gateway and worker", self._is_ready)
+        # Both wait for the schema by themselves; imported only now, so that they need not wait for this too.
+        from embedded.database import Database, migrate, worker_is_online  # noqa: PLC0415
+
+        with closing(Database(self.settings.database)) as database:
+            migrate(database)
+            pid = self._children["worker"].pid
+            self._wait_for("gateway", lambda: gateway_is_ready(self.settings))
+            self._wait_for("worker", lambda: worker_is_online(database, pid))
 
     def wait(self) -> int:
         """Start again what ends, until a signal comes or a process keeps dying.
@@ -113,7 +110,7 @@ class Supervisor:
             return 1
 
     def stop(self) -> None:
-        """End every process: first the worker, which writes checkpoints through the others, last the broker.
+        """End every process, the broker last.
 
         A second signal meanwhile kills what is left.
         """
@@ -123,6 +120,9 @@ class Supervisor:
             "broker": BROKER_STOP_SECONDS,
         }
         try:
+            for name in ("worker", "gateway"):
+                if name in self._children:
+                    self._children[name].signal(signal.SIGTERM)
             for name, seconds in limits.items():
                 if name in self._children:
                     self._children[name].stop(seconds)
@@ -130,7 +130,6 @@ class Supervisor:
             for child in self._children.values():
                 child.kill()
             self._children.clear()
-            self._database.close()
             self._folder.release()
             self._give_signals_back()
 
@@ -142,9 +141,6 @@ class Supervisor:
         address = self.settings.broker_socket
         self._start(make_broker(address, self.settings.folder / "broker", self._folder.logs / "broker.log"))
         self._wait_for("broker", lambda: answers(address))
-
-    def _is_ready(self) -> bool:
-        return gateway_is_ready(self.settings) and worker_is_online(self._database, self._children["worker"].pid)
 
     def _wait_for(self, what: str, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -185,24 +181,6 @@ def pick_port(host: str, port: int) -> int:
         raise CannotStart(f"cannot listen on port {port} of {host}: {error.strerror}") from error
 
 
-def migrate(database: Database) -> None:
-    """Bring the database up to date.
-
-    Raises:
-        CannotStart: when it cannot be opened, or knows a schema that this code does not.
-    """
-    try:
-        found = current(database)
-        if found != newest():
-            upgrade(database.url)
-    except CommandError as error:
-        raise CannotStart(
-            f"the database is of a newer Anneal ({error}); run that, or choose another database"
-        ) from error
-    except (Unavailable, DBAPIError) as error:
-        raise CannotStart(f"cannot use the database {make_url(database.url)!r}: {error.__cause__ or error}") from error
-
-
 def make_child(name: str, settings: Settings, logs: Path) -> Child:
     """Prepare, without starting it, a `gateway` or a `worker` with these settings."""
     program = [sys.executable, "-P", "-m", {"gateway": "service", "worker": "worker"}[name]]
@@ -230,8 +208,3 @@ def gateway_is_ready(settings: Settings) -> bool:
         return False
     finally:
         connection.close()
-
-
-def worker_is_online(database: Database, pid: int) -> bool:
-    """Whether the worker of this process id has said that it takes jobs."""
-    return any(worker.online and worker.pid == pid for worker in list_workers(database, DEFAULT_PROJECT))

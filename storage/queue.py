@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from celery import Celery
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 log = structlog.get_logger()
 
@@ -36,6 +38,8 @@ def make_celery(broker_url: str) -> Celery:
 
     Early ack and no results: a message is worth nothing once read. No prefetch: a busy worker hoards none.
     """
+    from celery import Celery  # noqa: PLC0415  # a sixth of a second, which the start of a gateway need not pay
+
     app = Celery("anneal", broker=broker_url, set_as_current=False)
     app.conf.update(
         task_ignore_result=True,
@@ -62,7 +66,7 @@ class Waker:
     """
 
     def __init__(self, broker_url: str) -> None:
-        self._app = make_celery(broker_url)
+        self._broker_url = broker_url
         self._waiting: queue.Queue[tuple[str, str, tuple[Any, ...]] | None] = queue.Queue(maxsize=10_000)
         self._thread = threading.Thread(target=self._send_all, name="waker", daemon=True)
         self._thread.start()
@@ -87,11 +91,11 @@ class Waker:
             log.warning("wake_up_dropped", reason="10,000 are waiting for the broker")
 
     def _send_all(self) -> None:
+        app: Celery | None = None
         while (message := self._waiting.get()) is not None:
             task, queue_name, arguments = message
+            app = app or make_celery(self._broker_url)
             try:
-                self._app.send_task(
-                    task, args=arguments, queue=celery_name(queue_name), retry=False, ignore_result=True
-                )
+                app.send_task(task, args=arguments, queue=celery_name(queue_name), retry=False, ignore_result=True)
             except Exception as error:  # noqa: BLE001  # whatever is wrong with the broker, the reconciler makes up for it
                 log.warning("wake_up_not_sent", task=task, queue=queue_name, error=str(error))

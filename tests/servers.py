@@ -22,7 +22,8 @@ from psycopg import sql
 
 from embedded.broker import answers, make_broker
 from embedded.children import Child, die_with_parent
-from embedded.supervisor import gateway_is_ready, make_child, pick_port, worker_is_online
+from embedded.database import worker_is_online
+from embedded.supervisor import gateway_is_ready, make_child, pick_port
 from storage.database import Database
 from storage.migrations import upgrade
 from storage.settings import Settings

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
 
 import structlog
 from celery import signals
 
 from api_schemas.errors import Unavailable
 from api_schemas.ids import new_id
-from storage import workers
+from storage import migrations, workers
 from storage.artifacts import open_artifacts
 from storage.database import Database
 from storage.logs import configure_logs
@@ -27,6 +26,8 @@ from worker.tasks import Workplace, register_tasks
 
 log = structlog.get_logger()
 
+_LOOK_SECONDS = 0.1
+"""How often a worker looks whether its database is ready for it."""
 _SPARE_THREADS = 2
 """For reading datasets, and for wake-ups that find every slot taken."""
 
@@ -35,7 +36,6 @@ def run() -> None:
     """Serve the queues of the environment's settings until a SIGTERM."""
     settings = Settings()
     configure_logs(settings)
-    warm_up()
     database = Database(settings.database)
     place = Workplace(
         id=new_id("wrk"),
@@ -60,6 +60,7 @@ def run() -> None:
 
     @signals.worker_ready.connect(weak=False)
     def ready(**_: object) -> None:  # pyright: ignore[reportUnusedFunction]
+        warm_up()
         beating.start()
 
     @signals.worker_shutting_down.connect(weak=False)
@@ -75,20 +76,29 @@ def run() -> None:
 
 
 def _beat(place: Workplace, identity: WorkerIdentity) -> None:
-    """Say that this worker is there, put right what others left lying, and look for work once at the start."""
+    """Say that this worker is there, and put right what others left lying."""
     lease = place.settings.lease_seconds
     every = min(2.0, lease / 4)
     waker = Waker(place.settings.broker)
     arrived = False
-    while not place.draining.is_set():
+    while not place.draining.wait(every if arrived else _LOOK_SECONDS):
         try:
             if not arrived:
-                workers.arrive(place.database, identity, lease)
-                arrived = True
-                for queue in identity.queues:
-                    waker.wake(queue)
-            workers.stay(place.database, identity, lease)
-            reconcile(place.database, waker, identity.id, every)
+                arrived = _arrive(place, identity, waker)
+            else:
+                workers.stay(place.database, identity, lease)
+                reconcile(place.database, waker, identity.id, every)
         except Unavailable as error:
             log.warning("database_away", error=error.detail)
-        time.sleep(every)
+
+
+def _arrive(place: Workplace, identity: WorkerIdentity, waker: Waker) -> bool:
+    """Take up work, once the database has the schema that this code needs; then look for what waits already."""
+    has, needs = migrations.current(place.database), migrations.newest()
+    if has != needs:
+        log.warning("schema_differs", has=has, needs=needs)
+        return False
+    workers.arrive(place.database, identity, place.settings.lease_seconds)
+    for queue in identity.queues:
+        waker.wake(queue)
+    return True

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from embedded.database import migrate
 from embedded.errors import CannotStart
 from embedded.folder import HeldFolder
-from embedded.supervisor import Supervisor, make_environment, migrate, pick_port
+from embedded.supervisor import Supervisor, make_environment, pick_port
 from storage.database import Database
 from storage.settings import Settings
 
