@@ -62,21 +62,23 @@ class Report:
     """A new one: the steps that were done, and the SHA-256 of its file."""
 
 
-def claim(database: Database, worker_id: str, queues: Sequence[str], device: str, lease_seconds: float) -> Claim | None:
+def claim(
+    database: Database, worker_id: str, queues: Sequence[str], devices: Sequence[str], lease_seconds: float
+) -> Claim | None:
     """Take the best job that this worker can run: by priority, then fair between projects, then age.
 
     Args:
         database: where the jobs are.
         worker_id: who asks.
         queues: that it serves.
-        device: `cpu` or `cuda`, what a job would run on.
+        devices: `cpu`, `cuda` or both: what a job can run on here; one that asks for none can always.
         lease_seconds: for how long it is taken without a word.
 
     Returns:
         The job, or None where nothing waits.
     """
     with database.write() as session:
-        job = _best(session, queues, device)
+        job = _best(session, queues, devices)
         if job is None:
             return None
         job.attempt += 1
@@ -203,7 +205,7 @@ def give_up_or_retry(session: Session, job: JobRow, error: JobError) -> None:
         session.execute(_of(job.id).values(not_before=database_time() + 2 ** (job.failures - 1) - 1))
 
 
-def _best(session: Session, queues: Sequence[str], device: str) -> JobRow | None:
+def _best(session: Session, queues: Sequence[str], devices: Sequence[str]) -> JobRow | None:
     busy = (
         select(JobRow.project_id, func.count().label("jobs"))
         .where(JobRow.state.in_(HELD))
@@ -216,7 +218,7 @@ def _best(session: Session, queues: Sequence[str], device: str) -> JobRow | None
         .where(
             JobRow.state == "queued",
             JobRow.queue.in_(queues),
-            JobRow.device.in_(["auto", device]),
+            JobRow.device.in_(["auto", *devices]),
             or_(JobRow.not_before.is_(None), JobRow.not_before <= database_time()),
         )
         .order_by(JobRow.priority.desc(), func.coalesce(busy.c.jobs, 0), JobRow.created_at, JobRow.id)

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,8 +24,13 @@ class Slot:
 
     @property
     def device(self) -> Literal["cpu", "cuda"]:
-        """What a job runs on here."""
+        """What a job that does not care runs on here."""
         return "cpu" if self.gpu is None else "cuda"
+
+    @property
+    def devices(self) -> Sequence[str]:
+        """What jobs may ask for here: a machine with a GPU has a CPU too."""
+        return ["cpu"] if self.gpu is None else ["cuda", "cpu"]
 
 
 class Slots:

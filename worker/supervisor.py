@@ -8,22 +8,20 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
 from api_schemas.errors import Unavailable
-from api_schemas.jobs import JobError, Summary
+from api_schemas.jobs import JobError
 from storage import attempts
-from storage.artifacts import Artifacts, blocks_of
-from storage.attempts import Claim, LeaseLost, Report
-from storage.curves import CurveWriter
+from storage.artifacts import Artifact, Artifacts, blocks_of
+from storage.attempts import Claim, LeaseLost
 from storage.database import Database
-from storage.events import Data
 from storage.settings import Settings
 from training.events import Evaluation, Points
 from worker.messages import Assignment, Done, Failed, Order, Saved, Started, Stopped
+from worker.news import News
 from worker.process import Child
 from worker.slots import Slot
 
@@ -37,27 +35,6 @@ _LISTEN_SECONDS = 0.1
 _RETRY_SECONDS = 0.5
 _MOST_UNREPORTED = 2_000_000
 """Points that are kept while the database is away; then the trainer waits."""
-
-
-@dataclass
-class _News:
-    """What was heard and not yet reported."""
-
-    steps_done: int
-    metrics: dict[str, Summary]
-    samples_per_second: float | None = None
-    events: list[tuple[str, Data]] = field(default_factory=list[tuple[str, Data]])
-    checkpoint: tuple[int, str] | None = None
-    points: int = 0
-    fresh: bool = False
-
-    def report(self) -> Report | None:
-        if not self.fresh:
-            return None
-        return Report(self.steps_done, self.metrics, self.samples_per_second, tuple(self.events), self.checkpoint)
-
-    def told(self) -> None:
-        self.events, self.checkpoint, self.points, self.fresh = [], None, 0, False
 
 
 class Supervisor:
@@ -86,13 +63,11 @@ class Supervisor:
         self._database, self._artifacts, self._settings = database, artifacts, settings
         self._draining, self._slot, self._claim, self._trainer = draining, slot, claim, trainer
         self._lease = claim.lease
-        self._curves = CurveWriter(claim.lease.job_id)
-        self._news = _News(claim.steps_done, dict(claim.metrics))
+        self._news = News(claim)
         self._checkpoints: list[str] = [claim.checkpoint_sha256] if claim.checkpoint_sha256 else []
         self._ending: Callable[[], None] | None = None
         self._order: Order | None = None
         self._kill_at = math.inf
-        self._heard_at = time.monotonic()
         self._log = log.bind(job=claim.lease.job_id, attempt=claim.lease.attempt)
 
     def run(self) -> None:
@@ -102,7 +77,9 @@ class Supervisor:
         self._log.info("attempt_started", from_step=self._claim.steps_done)
         try:
             with tempfile.TemporaryDirectory(prefix=f"{self._lease.job_id}-", dir=scratch) as folder:
-                self._insist(lambda: attempts.begin(self._database, self._lease, self._curves, self._claim.steps_done))
+                self._insist(
+                    lambda: attempts.begin(self._database, self._lease, self._news.curves, self._claim.steps_done)
+                )
                 self._send(self._assignment(Path(folder)))
                 self._listen()
                 self._insist(self._ending or self._crashed(self._trainer.end(CANCEL_PATIENCE_SECONDS)))
@@ -133,7 +110,7 @@ class Supervisor:
         reported = time.monotonic()
         while self._ending is None:
             alive = self._hear()
-            if self._news.fresh or time.monotonic() - reported > beat_seconds:
+            if self._news.report() or time.monotonic() - reported > beat_seconds:
                 self._report()
                 reported = time.monotonic()
             if not alive:
@@ -147,9 +124,12 @@ class Supervisor:
 
     def _hear(self) -> bool:
         """Take in what the trainer has said; False when it is gone."""
+        if self._news.unreported >= _MOST_UNREPORTED:
+            time.sleep(_RETRY_SECONDS)  # unheard, the trainer fills its pipe and waits
+            return True
         try:
             patience = _LISTEN_SECONDS
-            while self._ending is None and self._news.points < _MOST_UNREPORTED and self._trainer.line.poll(patience):
+            while self._ending is None and self._trainer.line.poll(patience):
                 self._take(self._trainer.line.recv())
                 patience = 0.0
         except (EOFError, ConnectionError):
@@ -159,15 +139,15 @@ class Supervisor:
     def _take(self, message: object) -> None:
         match message:
             case Points():
-                self._take_points(message)
+                self._news.points(message)
             case Evaluation():
-                self._take_evaluation(message)
+                self._news.evaluation(message)
             case Saved():
-                self._take_checkpoint(message)
+                self._news.checkpoint(message.steps_done, self._keep(message.path))
             case Started():
                 environment = message.environment
                 self._insist(lambda: attempts.describe(self._database, self._lease, environment))
-                self._heard_at = time.monotonic()
+                self._news.start_clock()
             case Done():
                 self._ending = lambda: self._succeed(message)
             case Failed():
@@ -177,51 +157,20 @@ class Supervisor:
             case _:
                 raise TypeError(f"a trainer said {message!r}")
 
-    def _take_points(self, points: Points) -> None:
-        count = len(next(iter(points.series.values())))
-        steps = range(points.first_step, points.first_step + count)
-        for key, values in points.series.items():
-            self._curves.add(key, steps, values)
-        self._note_metric("train/loss", points.series["train/loss"][-1], steps[-1])
-        elapsed, self._heard_at = time.monotonic() - self._heard_at, time.monotonic()
-        self._news.samples_per_second = round(count * self._claim.spec.training.batch_size / max(elapsed, 1e-6), 1)
-        self._news.steps_done = steps[-1] + 1
-        self._news.points += count
-        self._news.fresh = True
-
-    def _take_evaluation(self, evaluation: Evaluation) -> None:
-        for key, value in evaluation.values.items():
-            self._curves.add(key, [evaluation.step], [value])
-            self._note_metric(key, value, evaluation.step)
-        shown = {key: value if math.isfinite(value) else None for key, value in evaluation.values.items()}
-        self._news.events.append(("evaluation", {"step": evaluation.step, **shown}))
-        self._news.fresh = True
-
-    def _take_checkpoint(self, saved: Saved) -> None:
-        artifact = self._artifacts.put(blocks_of(saved.path))
-        saved.path.unlink()
-        self._checkpoints.append(artifact.sha256)
-        self._news.checkpoint = (saved.steps_done, artifact.sha256)
-        self._news.events.append(("checkpoint", {"step": saved.steps_done, "bytes": artifact.bytes}))
-        self._news.fresh = True
-
-    def _note_metric(self, key: str, value: float, step: int) -> None:
-        known = self._news.metrics.get(key)
-        last = value if math.isfinite(value) else None
-        best, best_step = (known.best, known.best_step) if known else (None, None)
-        falls = not key.endswith(("accuracy", "r2"))
-        if last is not None and (best is None or (last < best if falls else last > best)):
-            best, best_step = last, step
-        self._news.metrics[key] = Summary(last=last, best=best, best_step=best_step)
+    def _keep(self, checkpoint: Path) -> Artifact:
+        stored = self._artifacts.put(blocks_of(checkpoint))
+        checkpoint.unlink()
+        self._checkpoints.append(stored.sha256)
+        return stored
 
     def _report(self) -> None:
         """Store the news and obey what the answer says; with the database away, keep them and go on."""
         try:
-            state = attempts.report(self._database, self._lease, self._curves, self._news.report())
+            state = attempts.report(self._database, self._lease, self._news.curves, self._news.report())
         except Unavailable:
-            self._log.warning("report_not_stored", points=self._news.points)
+            self._log.warning("report_not_stored", points=self._news.unreported)
             return
-        self._news.told()
+        self._news.reported()
         self._forget_old_checkpoints()
         if state == "cancelling":
             self._tell("cancel", CANCEL_PATIENCE_SECONDS)
@@ -253,8 +202,8 @@ class Supervisor:
                 time.sleep(_RETRY_SECONDS)
 
     def _last_words(self) -> None:
-        attempts.report(self._database, self._lease, self._curves, self._news.report())
-        self._news.told()
+        attempts.report(self._database, self._lease, self._news.curves, self._news.report())
+        self._news.reported()
 
     def _succeed(self, done: Done) -> None:
         self._last_words()

@@ -61,7 +61,7 @@ def train_next(place: Workplace, slot: Slot) -> bool:
     settings = place.settings
     trainer = place.trainers.take()
     try:
-        claimed = claim(place.database, place.id, settings.queue_names, slot.device, settings.lease_seconds)
+        claimed = claim(place.database, place.id, settings.queue_names, slot.devices, settings.lease_seconds)
     except Unavailable:
         claimed = None
     if claimed is None:

@@ -18,8 +18,8 @@ from storage.reconcile import reconcile
 CRASH = JobError(code="crashed", message="the trainer was killed", hint="")
 
 
-def claim(database, worker="wrk_1", *, queues=("default",), device="cpu", seconds=60.0):
-    return attempts.claim(database, worker, queues, device, seconds)
+def claim(database, worker="wrk_1", *, queues=("default",), devices=("cpu",), seconds=60.0):
+    return attempts.claim(database, worker, queues, devices, seconds)
 
 
 def state_of(database, job):
@@ -52,7 +52,7 @@ def test_a_worker_gets_only_what_it_serves(database, submit):
     assert claim(database).lease.job_id == anywhere.id
     assert claim(database) is None
     assert claim(database, queues=["other"]).lease.job_id == other.id
-    assert claim(database, device="cuda").lease.job_id == gpu.id
+    assert claim(database, devices=["cuda", "cpu"]).lease.job_id == gpu.id
 
 
 def test_workers_that_claim_at_once_get_different_jobs(database, submit):

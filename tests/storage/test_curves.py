@@ -18,7 +18,7 @@ from storage.curves import CHUNK_POINTS, CurveWriter, read_metrics, stream_point
 def write(database, submit):
     """Write points of a running job: `write("train/loss", steps, values)`; returns a reader of one series."""
     job = submit()
-    lease = attempts.claim(database, "wrk_1", ["default"], "cpu", 60.0).lease
+    lease = attempts.claim(database, "wrk_1", ["default"], ["cpu"], 60.0).lease
     curves = CurveWriter(job.id)
 
     def write(key, steps, values):

@@ -94,7 +94,7 @@ def test_pages_go_through_all_jobs_once_while_more_come(database, submit):
 def test_filters_find_what_they_say(database, submit):
     plain = submit()
     tagged = submit(name="Wine 100%", tags={"course": "lecture-4"})
-    attempts.claim(database, "wrk", ["default"], "cpu", 60)
+    attempts.claim(database, "wrk", ["default"], ["cpu"], 60)
     assert listed(database, states=["queued"]) == [tagged.id]
     assert listed(database, states=["running", "failed"]) == [plain.id]
     assert listed(database, name="wine 100%") == [tagged.id]

@@ -1,0 +1,95 @@
+"""What a supervisor heard from its trainer and has not yet reported."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from api_schemas.jobs import Summary
+from storage.artifacts import Artifact
+from storage.attempts import Claim, Report
+from storage.curves import CurveWriter
+from storage.events import Data
+from training.events import Evaluation, Points
+
+
+class News:
+    """Turns a trainer's words into points and reports.
+
+    Args:
+        claim: of the job that is trained.
+
+    Attributes:
+        curves: the points that are not yet written.
+        unreported: how many of them there are, at least.
+    """
+
+    def __init__(self, claim: Claim) -> None:
+        self.curves = CurveWriter(claim.lease.job_id)
+        self.unreported = 0
+        self._batch_size = claim.spec.training.batch_size
+        self._steps_done = claim.steps_done
+        self._metrics = dict(claim.metrics)
+        self._samples_per_second: float | None = None
+        self._events: list[tuple[str, Data]] = []
+        self._checkpoint: tuple[int, str] | None = None
+        self._fresh = False
+        self._heard_at = time.monotonic()
+
+    def start_clock(self) -> None:
+        """The trainer begins its first step now."""
+        self._heard_at = time.monotonic()
+
+    def points(self, points: Points) -> None:
+        """Take in what consecutive steps measured."""
+        losses = points.series["train/loss"]
+        steps = range(points.first_step, points.first_step + len(losses))
+        for key, values in points.series.items():
+            self.curves.add(key, steps, values)
+        self._note("train/loss", losses[-1], steps[-1])
+        elapsed, self._heard_at = time.monotonic() - self._heard_at, time.monotonic()
+        self._samples_per_second = round(len(losses) * self._batch_size / max(elapsed, 1e-6), 1)
+        self._steps_done = steps[-1] + 1
+        self.unreported += len(losses)
+        self._fresh = True
+
+    def evaluation(self, evaluation: Evaluation) -> None:
+        """Take in what the held-out rows say."""
+        for key, value in evaluation.values.items():
+            self.curves.add(key, [evaluation.step], [value])
+            self._note(key, value, evaluation.step)
+        shown = {key: _finite(value) for key, value in evaluation.values.items()}
+        self._happened("evaluation", {"step": evaluation.step, **shown})
+
+    def checkpoint(self, steps_done: int, stored: Artifact) -> None:
+        """Take in that a checkpoint was stored."""
+        self._checkpoint = (steps_done, stored.sha256)
+        self._happened("checkpoint", {"step": steps_done, "bytes": stored.bytes})
+
+    def report(self) -> Report | None:
+        """All of it; None where there is none."""
+        if not self._fresh:
+            return None
+        return Report(self._steps_done, self._metrics, self._samples_per_second, tuple(self._events), self._checkpoint)
+
+    def reported(self) -> None:
+        """It was stored."""
+        self._events, self._checkpoint, self.unreported, self._fresh = [], None, 0, False
+
+    def _happened(self, kind: str, data: Data) -> None:
+        self._events.append((kind, data))
+        self._fresh = True
+
+    def _note(self, key: str, value: float, step: int) -> None:
+        """Keep the last and the best value of a metric."""
+        known = self._metrics.get(key, Summary(last=None, best=None, best_step=None))
+        last = _finite(value)
+        rises = key.endswith(("accuracy", "r2"))
+        if last is not None and (known.best is None or (last > known.best if rises else last < known.best)):
+            self._metrics[key] = Summary(last=last, best=last, best_step=step)
+        else:
+            self._metrics[key] = known.model_copy(update={"last": last})
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
