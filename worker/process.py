@@ -21,7 +21,7 @@ def warm_up() -> None:
     """Start the process that children are forked from; it imports torch while the worker goes on."""
     # OpenBLAS starts its threads when it is loaded; a fork must not carry any.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _CONTEXT.set_forkserver_preload(["worker.trainer", "worker.reader", "training.warm"])
+    _CONTEXT.set_forkserver_preload(["worker.warm"])
     forkserver.ensure_running()
 
 
@@ -103,7 +103,7 @@ def _run(work: str, line: Connection) -> None:
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with_parent()
+    _die_with_worker()
     module, _, function = work.partition(":")
     try:
         getattr(importlib.import_module(module), function)(line)
@@ -112,10 +112,13 @@ def _run(work: str, line: Connection) -> None:
         os._exit(1)
 
 
-def _die_with_parent() -> None:
-    """Ask the kernel to kill this process when the one it was forked from dies, which dies with the worker.
+def _die_with_worker() -> None:
+    """Have the kernel kill this process when the one it was forked from ends, which ends when the worker does.
 
-    Where the kernel cannot be asked (macOS) a broken line ends the process at its next word.
+    The standard library hands every child a copy of the descriptor by whose closing the warm process learns that its
+    owner is gone; while a child keeps it, nobody learns anything. Where the kernel cannot be asked (macOS) a broken
+    line ends the process at its next word.
     """
+    os.close(forkserver._forkserver._forkserver_alive_fd)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,62 @@
+"""An entry is one class, and everything that tells of it follows."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from api_schemas.catalog import FAMILIES
+from api_schemas.jobs import JobSpec
+
+ENTRIES = [entry for family in FAMILIES.values() for entry in family.members().values()]
+
+ADDED = """
+from typing import Literal
+from api_schemas.catalog.optimizers import OptimizerEntry
+
+class Lion(OptimizerEntry):
+    '''Steps by the sign of the momentum.'''
+    formula = "w = w - lr sign(m)"
+    target = "torch.optim.SGD"
+    name: Literal["lion"] = "lion"
+    lr: float = 1e-4
+    '''Learning rate.'''
+
+from api_schemas.catalog import FAMILIES
+from api_schemas.jobs import JobSpec
+from docs.generate import catalog
+
+spec = JobSpec.model_validate({"dataset": {"name": "digits"}, "optimizer": {"name": "lion", "lr": 0.5}})
+assert spec.optimizer.lr == 0.5
+assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
+assert "lion" in str(JobSpec.model_json_schema())
+assert FAMILIES["optimizers"].members()["lion"].describe().summary == "Steps by the sign of the momentum."
+assert "### `lion`" in catalog()
+"""
+
+
+def test_adding_an_entry_is_adding_a_class():
+    done = subprocess.run([sys.executable, "-c", ADDED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry.kind}-{entry.model_fields['name'].default}")
+def test_an_entry_tells_what_it_is_and_what_each_knob_means(entry):
+    told = entry.describe()
+    assert told.summary.endswith((".", ":"))
+    assert all(knob.get("description") for knob in told.knobs.values())
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry.kind}-{entry.model_fields['name'].default}")
+def test_an_entry_as_it_stands_is_read_back_as_itself(entry):
+    made = entry()
+    assert entry.model_validate_json(made.model_dump_json()) == made
+
+
+def test_a_spec_cannot_be_changed_once_it_is_made():
+    spec = JobSpec.model_validate({"dataset": {"name": "digits"}})
+    with pytest.raises(ValidationError, match="frozen"):
+        spec.training.epochs = 1
