@@ -161,7 +161,7 @@ def stream_points(
     with database.read() as session:
         job = fetch(session, JobRow, project, job_id)
         query = select(ChunkRow.key, ChunkRow.first_step).where(ChunkRow.job_id == job.id)
-        places = sorted(session.execute(query).tuples().all(), key=lambda place: (_reading_order(place[0]), place[1]))
+        places = sorted(session.execute(query).all(), key=lambda place: (_reading_order(place[0]), place[1]))
     for key, first_step in places:
         if keys is not None and key not in keys:
             continue

@@ -80,7 +80,7 @@ def get_events(database: Database, project: str, job_id: str, after: int, limit:
 def count_by_state(database: Database) -> dict[JobState, int]:
     """How many jobs of all projects are in each state; for the operator."""
     with database.read() as session:
-        found = dict(session.execute(select(JobRow.state, func.count()).group_by(JobRow.state)).tuples().all())
+        found = dict(session.execute(select(JobRow.state, func.count()).group_by(JobRow.state)).all())
     return {state: found.get(state, 0) for state in get_args(JobState)}
 
 

@@ -15,4 +15,4 @@ def read_versions(database: Database, identifiers: Sequence[str]) -> dict[str, i
     jobs = select(JobRow.id, JobRow.version).where(JobRow.id.in_(identifiers))
     datasets = select(DatasetRow.id, DatasetRow.version).where(DatasetRow.id.in_(identifiers))
     with database.read() as session:
-        return dict(session.execute(union_all(jobs, datasets)).tuples().all())
+        return dict(session.execute(union_all(jobs, datasets)).all())

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import atexit
 import os
+from importlib import import_module
 
-import training.warm
-import worker.reader
-import worker.trainer
-
-__all__ = ["training", "worker"]
-
+for _module in ("training.warm", "worker.trainer", "worker.reader"):
+    import_module(_module)
 atexit.register(os._exit, 0)

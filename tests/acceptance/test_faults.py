@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from embedded.broker import make_broker
+from storage.settings import Settings
 from tests.servers import descendants, is_alive, wait_until
 
 SPEC = {
@@ -151,18 +153,14 @@ def test_two_hundred_submits_at_once_with_one_key_make_one_job_and_with_many_key
 
 
 def test_a_job_submitted_while_the_broker_is_away_starts_when_it_is_back(deployment, tmp_path):
-    from embedded.broker import make_broker
-    from storage.settings import Settings
-
-    broker_home = Settings(home=tmp_path / "broker-home")
-    (broker_home.folder / "logs").mkdir(parents=True)
-    one = deployment(broker_url=broker_home.broker)
+    place = Settings(home=tmp_path / "broker-home")
+    one = deployment(broker_url=place.broker)
     one.start_gateway(wait=False)
     wait_until(lambda: _answers(one), 30, "the gateway")
     job = one.client.post("/v1/jobs", json={"dataset": {"name": "iris"}, "training": {"epochs": 1}})
     assert job.status_code == 202
     assert one.client.get("/readyz").status_code == 503
-    broker = make_broker(broker_home, broker_home.folder / "logs")
+    broker = make_broker(place.broker_socket, place.folder / "broker", tmp_path / "broker.log")
     broker.start()
     try:
         one.start_worker()

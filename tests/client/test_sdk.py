@@ -13,6 +13,7 @@ from api_schemas.datasets import ColumnChoice
 from api_schemas.errors import InvalidRequest, NotFound
 from api_schemas.jobs import JobSpec
 from client import AsyncClient, Client
+from tests.client.loops import run
 from tests.servers import wait_until
 
 SHORT = {"dataset": {"name": "wine"}, "training": {"epochs": 2}}
@@ -157,4 +158,4 @@ def test_the_asynchronous_client_trains_many_at_once(anneal) -> None:
             assert {job.id for job in jobs} <= {job.id async for job in client.jobs.list()}
             return [job.state for job in done]
 
-    assert asyncio.run(train()) == ["succeeded"] * 4
+    assert run(train()) == ["succeeded"] * 4

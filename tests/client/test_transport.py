@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from api_schemas.errors import (
 )
 from api_schemas.jobs import Job, JobSpec, JobState, Progress
 from client import AsyncClient, Client, UnexpectedAnswer, Unreachable, WaitTimeout
+from tests.client.loops import run
 from tests.client.misbehaving import HANG_UP, Answer, misbehaving, refusal
 
 Ask = Callable[..., Any]
@@ -44,7 +44,7 @@ def ask(request: pytest.FixtureRequest) -> Ask:
                 answer = call(client)
                 return [item async for item in answer] if hasattr(answer, "__anext__") else await answer
 
-        return asyncio.run(talk())
+        return run(talk())
 
     return blocking if request.param == "blocking" else asynchronous
 
