@@ -63,6 +63,17 @@ export async function* stream(path, { after, signal }) {
   }
 }
 
+/**
+ * Fetch a file. A link would do, but cannot send a key.
+ *
+ * @param {string} path
+ * @returns {Promise<Blob>}
+ * @throws {Problem}
+ */
+export async function fetchFile(path) {
+  return (await open(path, { headers: { Accept: "*/*" } })).blob();
+}
+
 /** @param {string} block one event's lines; comments are heartbeats. @returns {ServerEvent | null} */
 function parseEvent(block) {
   /** @type {Record<string, string>} */
@@ -77,10 +88,11 @@ function parseEvent(block) {
 
 /** @param {string} path @param {Options} options @returns {Promise<Response>} */
 async function open(path, options) {
+  const key = storedKey();
   let response = await send(path, options);
-  if (response.status === 401) {
+  if (response.status === 401 && (storedKey() !== key || (!declined && (await askForKey())))) {
     await response.body?.cancel();
-    if (await askForKey()) response = await send(path, options);
+    response = await send(path, options);
   }
   if (response.ok || response.status === 304) return response;
   throw new Problem(await readProblem(response));
@@ -88,7 +100,7 @@ async function open(path, options) {
 
 /** @param {string} path @param {Options} options @returns {Promise<Response>} */
 async function send(path, { method = "GET", json, form, headers = {}, signal }) {
-  const key = localStorage.getItem(STORED_KEY);
+  const key = storedKey();
   const body = form ?? (json === undefined ? undefined : JSON.stringify(json));
   const sent = {
     Accept: "application/json",
@@ -110,16 +122,22 @@ async function readProblem(response) {
   return response.json().then((problem) => ({ ...fallback, ...problem }), () => fallback);
 }
 
+/** The key that this browser keeps. @returns {string | null} */
+export const storedKey = () => localStorage.getItem(STORED_KEY);
+
 /** @type {Promise<boolean> | null} */
 let asking = null;
+/** Whether a person closed the question: what repeats itself every second does not ask again. */
+let declined = false;
 
 /** Ask once, however many requests wait. @returns {Promise<boolean>} whether there is a new key to try. */
-function askForKey() {
+export function askForKey() {
   asking ??= new Promise((resolve) => {
     keyWanted.value = (key) => {
       if (key) localStorage.setItem(STORED_KEY, key);
       keyWanted.value = null;
       asking = null;
+      declined = !key;
       resolve(Boolean(key));
     };
   });

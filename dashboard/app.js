@@ -4,7 +4,7 @@
 import { html, render } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
-import { keyWanted } from "./api.js";
+import { keyWanted, storedKey } from "./api.js";
 import { announcement } from "./ui.js";
 import { JobView } from "./views/job.js";
 import { JobsView } from "./views/jobs.js";
@@ -86,7 +86,7 @@ function AskForKey({ answer }) {
     answer(new FormData(event.target).get("key")?.toString().trim() || null);
   };
   return html`<${Dialog} title="API key" onClose=${() => answer(null)}>
-    <p>This gateway asks for a key. <code>anneal keys create</code> makes one; this browser keeps it.</p>
+    <p>${storedKey() ? "The gateway refuses the key that this browser keeps." : "This gateway asks for a key."} <code>anneal keys create</code> makes one; this browser keeps it.</p>
     <form onSubmit=${submit}>
       <label>Key <input name="key" type="password" autocomplete="off" placeholder="ann_…" autofocus /></label>
       <button class="primary">Continue</button>

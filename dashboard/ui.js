@@ -4,7 +4,9 @@
 import { html } from "htm/preact";
 import { signal } from "@preact/signals";
 import { useRef, useState } from "preact/hooks";
+import { askForKey, fetchFile, storedKey } from "./api.js";
 import { duration } from "./format.js";
+import { asProblem } from "./live.js";
 
 /** What a screen reader is told when something changes by itself. */
 export const announcement = signal("");
@@ -29,8 +31,45 @@ export function Trouble({ problem }) {
   return html`<div class="trouble" role="alert">
     <p>${problem.message}</p>
     ${faults.length > 0 && html`<ul>${faults.map((fault) => html`<li><code>${fault.pointer || "/"}</code> ${fault.message}</li>`)}</ul>`}
+    ${problem.status === 401 && html`<button onClick=${askForKey}>Give a key</button>`}
     ${problem.requestId && html`<small>request ${problem.requestId}</small>`}
   </div>`;
+}
+
+/**
+ * A link to a file, which a tab shows or `save` saves. A link sends no key, so where one is kept the file is fetched with
+ * it, and saved: a tab that opens after the answer came would be blocked as a pop-up.
+ *
+ * @param {{href: string, name: string, save?: boolean, onProblem: (problem: import("./api.js").Problem | null) => void, children: any}} props
+ */
+export function FileLink({ href, name, save, onProblem, children }) {
+  const [busy, setBusy] = useState(false);
+  const fetchAndSave = async (/** @type {Event} */ event) => {
+    if (!storedKey()) return;
+    event.preventDefault();
+    if (busy) return;
+    setBusy(true);
+    try {
+      saveAs(name, await fetchFile(href));
+      announcement.value = `Saved ${name}`;
+      onProblem(null);
+    } catch (error) {
+      onProblem(asProblem(error));
+    }
+    setBusy(false);
+  };
+  const way = save || storedKey() ? { download: name } : { target: "_blank", rel: "noopener" };
+  return html`<a href=${href} ...${way} aria-busy=${busy} onClick=${fetchAndSave}>${children}</a>`;
+}
+
+/** @param {string} name @param {Blob} file */
+function saveAs(name, file) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  // Browsers read the address after the click; kept, it would hold the file in memory.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 /** A button that copies text and says so. @param {{text: () => string, children: any}} props */

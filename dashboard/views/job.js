@@ -9,7 +9,7 @@ import { arrange, Chart } from "../charts.js";
 import { ago, clock, duration, number, percent } from "../format.js";
 import { asProblem, fetchCurves, follow } from "../live.js";
 import { asCurl, leaves, pretty, shortSpec } from "../spec.js";
-import { announcement, Copy, Progress, State, Trouble } from "../ui.js";
+import { announcement, Copy, FileLink, Progress, State, Trouble } from "../ui.js";
 import { draft } from "./new.js";
 
 /** What can be asked of a job in each state. @type {Record<string, string[]>} */
@@ -115,6 +115,7 @@ function Curves({ id, job, series }) {
   const smooth = useSignal(look.smooth);
   const zoomed = useSignal(/** @type {{from: number, to: number, series: import("../live.js").Series[]} | null} */ (null));
   const problem = useSignal(/** @type {import("../api.js").Problem | null} */ (null));
+  const onProblem = (/** @type {import("../api.js").Problem | null} */ found) => (problem.value = found);
   useEffect(() => void Object.assign(look, { logY: logY.value, smooth: smooth.value }), [logY.value, smooth.value]);
   const zoom = async (/** @type {[number, number] | null} */ range) => {
     try {
@@ -145,8 +146,11 @@ function Curves({ id, job, series }) {
         <output>${smooth.value.toFixed(2)}</output>
       </label>
       ${zoomed.value && html`<button onClick=${() => zoom(null)}>Show all steps (now ${number(zoomed.value.from)} to ${number(zoomed.value.to)})</button>`}
-      <span class="links"><a href=${`/v1/jobs/${id}/curve.svg`} target="_blank" rel="noopener">SVG</a><a href=${`/v1/jobs/${id}/curve.png`} target="_blank" rel="noopener">PNG</a><a
-        href=${`/v1/jobs/${id}/metrics.csv`} download=${`${id}.csv`}>CSV</a></span>
+      <span class="links" role="group" aria-label="Curves as files">
+        <${FileLink} href=${`/v1/jobs/${id}/curve.svg`} name=${`${id}.svg`} onProblem=${onProblem}>SVG<//>
+        <${FileLink} href=${`/v1/jobs/${id}/curve.png`} name=${`${id}.png`} onProblem=${onProblem}>PNG<//>
+        <${FileLink} href=${`/v1/jobs/${id}/metrics.csv`} name=${`${id}.csv`} save onProblem=${onProblem}>CSV<//>
+      </span>
     </div>
     <${Trouble} problem=${problem.value} />
     ${charts.length === 0 && html`<div class="empty card"><h2>No points yet</h2><p>${job.terminal ? "The job ended before its first step." : "The first step draws the first point."}</p></div>`}
