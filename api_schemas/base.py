@@ -18,6 +18,7 @@ class Schema(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
         ser_json_inf_nan="null",
+        defer_build=True,  # each class is built when it is first used, or within the one that holds it
     )
 
 

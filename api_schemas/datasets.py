@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Lt, MaxLen
-from pydantic import Discriminator, StringConstraints, Tag
+from pydantic import ConfigDict, Discriminator, StringConstraints, Tag
 
 from api_schemas.base import Label, Reply, Schema, Time
 from api_schemas.catalog.datasets import NamedDatasetEntry
@@ -56,6 +56,8 @@ ColumnChoices = Annotated[list[ColumnChoice], MaxLen(10_000)]
 
 class DatasetChange(Schema):
     """The body of `PATCH /v1/datasets/{id}`."""
+
+    model_config = ConfigDict(defer_build=False)  # as JobSpec's
 
     name: Label | None = None
     """A new name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, MaxLen
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from api_schemas.base import Label, Reply, Schema, Slug, Time
 from api_schemas.catalog.losses import Loss
@@ -87,6 +87,8 @@ class Resources(Schema):
 
 class JobSpec(Schema):
     """A training job as data; everything but `dataset` has a default."""
+
+    model_config = ConfigDict(defer_build=False)  # FastAPI does not take a body whose schema is not built
 
     name: Label = "untitled"
     """For people; need not be unique."""

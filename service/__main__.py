@@ -17,6 +17,7 @@ if __name__ == "__main__":
         port=settings.port,
         log_config=None,
         access_log=False,
+        ws="none",
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )

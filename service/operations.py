@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from redis import Redis
-from redis.exceptions import RedisError
 from starlette.responses import Response
 
 from api_schemas.errors import AnnealError
@@ -62,8 +60,6 @@ def _check(look: Callable[[], str]) -> str:
         return look()
     except AnnealError as error:
         return error.detail
-    except RedisError as error:
-        return f"the broker does not answer: {type(error).__name__}"
 
 
 def _database(gateway: Gateway) -> str:
@@ -74,11 +70,17 @@ def _database(gateway: Gateway) -> str:
 
 
 def _broker(gateway: Gateway) -> str:
+    from redis import Redis  # noqa: PLC0415  # a twentieth of the gateway's start, which need not wait for it
+    from redis.exceptions import RedisError  # noqa: PLC0415
+
     patience = {
         "socket_timeout": _BROKER_PATIENCE_SECONDS,
         "socket_connect_timeout": _BROKER_PATIENCE_SECONDS,
         "retry": None,
     }
-    with Redis.from_url(redis_url(gateway.settings.broker), **patience) as broker:
-        broker.ping()
+    try:
+        with Redis.from_url(redis_url(gateway.settings.broker), **patience) as broker:
+            broker.ping()
+    except RedisError as error:
+        return f"the broker does not answer: {type(error).__name__}"
     return "ok"

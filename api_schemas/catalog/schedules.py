@@ -85,7 +85,7 @@ class LinearWarmup(ScheduleEntry):
     """Factor of the first step; at 0 that step does nothing."""
 
     def factor(self, step: int, length: int, steps_per_epoch: int) -> float:
-        return self.initial + (1 - self.initial) * step / length
+        return self.initial + (1 - self.initial) * (step / length)
 
 
 class Linear(ScheduleEntry):
@@ -99,7 +99,7 @@ class Linear(ScheduleEntry):
     """Factor at the end."""
 
     def factor(self, step: int, length: int, steps_per_epoch: int) -> float:
-        return self.initial + (self.final - self.initial) * step / length
+        return self.initial + (self.final - self.initial) * (step / length)
 
 
 class Cosine(ScheduleEntry):
