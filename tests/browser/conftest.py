@@ -39,12 +39,17 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(chromium: Browser, anneal) -> Iterator[Callable[..., Page]]:
-    """Open the page at a route, as wide, dark or keyed as asked for; any complaint of the browser fails the test."""
+    """Open the page at a route, as wide or dark as asked for; any complaint of the browser fails the test.
+
+    `at` is the gateway, by default the one that all tests share; requests that match `broken` never reach it.
+    """
+    gateways: set[str] = {anneal.url}
     complaints: list[str] = []
     strangers: list[str] = []
     contexts = []
 
-    def visit(route: str = "", **context: Any) -> Page:
+    def visit(route: str = "", at: str = anneal.url, broken: str = "", **context: Any) -> Page:
+        gateways.add(at)
         contexts.append(
             chromium.new_context(viewport=context.pop("viewport", {"width": 1280, "height": 900}), **context)
         )
@@ -52,16 +57,20 @@ def open_page(chromium: Browser, anneal) -> Iterator[Callable[..., Page]]:
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         # A refused spec is an answer, though the browser logs its status as an error.
-        page.on("console", lambda line: complaints.append(line.text) if is_complaint(line) else None)
+        expected = ["Failed to load resource: the server responded"]
+        if broken:
+            page.route(broken, lambda route: route.abort())
+            expected.append("Failed to load resource: net::ERR_FAILED")
+        page.on("console", lambda line: complaints.append(line.text) if is_complaint(line, expected) else None)
         page.on("request", lambda request: strangers.append(request.url) if not is_ours(request.url) else None)
-        page.goto(f"{anneal.url}/{route}")
+        page.goto(f"{at}/{route}")
         return page
 
-    def is_complaint(line) -> bool:
-        return line.type in {"error", "warning"} and "Failed to load resource: the server responded" not in line.text
+    def is_complaint(line, expected: list[str]) -> bool:
+        return line.type in {"error", "warning"} and not any(text in line.text for text in expected)
 
     def is_ours(url: str) -> bool:
-        return url.startswith((anneal.url, "data:", "blob:"))
+        return url.startswith((*gateways, "data:", "blob:"))
 
     yield visit
     for context in contexts:

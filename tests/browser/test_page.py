@@ -57,6 +57,16 @@ def test_a_curve_grows_while_it_is_looked_at_and_a_cancel_ends_it(open_page, lon
     expect(page.get_by_label("Events", exact=True)).to_contain_text("cancelled")
 
 
+def test_a_curve_grows_without_an_event_stream_too(open_page, anneal, long_job):
+    page = open_page(f"#/jobs/{long_job}", broken="**/events")
+    expect(page.get_by_role("img", name=re.compile("^loss over steps"))).to_be_visible()
+    first = step_of(page)
+    wait_until(lambda: step_of(page) > first, what="a later step")
+    anneal.client.post(f"/v1/jobs/{long_job}/cancel")
+    expect(page.locator(".job-head .state")).to_have_text("cancelled")
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
 def test_a_paused_job_goes_on(open_page, long_job):
     page = open_page(f"#/jobs/{long_job}")
     page.get_by_role("button", name="Pause").click()
