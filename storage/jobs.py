@@ -18,7 +18,7 @@ from storage.database import Database, fetch, now, owned
 from storage.events import move, read_events, read_transitions
 from storage.idempotency import Once, once
 from storage.pages import Sort, read_page
-from storage.tables import JobRow
+from storage.tables import JobRow, TagRow
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def job_of(row: JobRow, transitions: list[Transition]) -> Job:
         id=row.id,
         version=row.version,
         name=row.name,
-        tags=row.tags,
+        tags=row.spec.tags,
         state=row.state,
         state_reason=row.state_reason,
         terminal=row.state in TERMINAL,
@@ -221,7 +221,6 @@ def _insert(session: Session, project: str, plan: Plan) -> Job:
         project_id=project,
         version=0,
         name=spec.name,
-        tags=spec.tags,
         spec=spec,
         dataset_id=spec.dataset.id if isinstance(spec.dataset, Upload) else None,
         queue=spec.resources.queue,
@@ -241,7 +240,8 @@ def _insert(session: Session, project: str, plan: Plan) -> Job:
         state_reason="",
     )
     session.add(job)
-    session.flush()  # its first event refers to it
+    session.flush()  # its tags and its first event refer to it
+    session.add_all(TagRow(job_id=job.id, name=name, value=value) for name, value in spec.tags.items())
     move(session, job, "queued", "waiting for a worker")
     return _job(session, job)
 
@@ -258,7 +258,7 @@ def _filtered(query: Select[JobRow], wanted: JobFilter) -> Select[JobRow]:
         query = query.where(JobRow.name.icontains(wanted.name, autoescape=True))
     if wanted.tag is not None:
         name, value = wanted.tag
-        query = query.where(JobRow.tags[name].as_string() == value)
+        query = query.where(JobRow.id.in_(select(TagRow.job_id).where(TagRow.name == name, TagRow.value == value)))
     if wanted.dataset is not None:
         query = query.where(JobRow.dataset_id == wanted.dataset)
     if wanted.created_after is not None:

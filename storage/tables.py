@@ -94,7 +94,6 @@ class Table(DeclarativeBase):
         str: Text(),
         int: BigInteger(),
         datetime: UtcTime(),
-        dict[str, str]: JSON(),
         list[str]: JSON(),
         JobState: String(16),
         DatasetState: String(16),
@@ -127,7 +126,6 @@ class JobRow(Owned, Table):
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str]
-    tags: Mapped[dict[str, str]]
     spec: Mapped[JobSpec]
     dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id", ondelete="SET NULL"), index=True)
     queue: Mapped[str] = mapped_column(String(64))
@@ -172,6 +170,18 @@ class JobRow(Owned, Table):
         Index("ix_jobs_claim", "state", "queue", "priority", "created_at"),
         Index("ix_jobs_list", "project_id", "id"),
     )
+
+
+class TagRow(Table):
+    """A tag of a job's spec, so that jobs are found by it."""
+
+    __tablename__ = "job_tags"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]
+
+    __table_args__ = (Index("ix_job_tags_find", "name", "value"),)
 
 
 class EventRow(Table):

@@ -178,12 +178,44 @@ def test_a_file_becomes_a_dataset_and_its_column_the_target(open_page):
     expect(page.locator(".job-head .state")).to_have_text("succeeded")
 
 
+def test_a_dataset_is_listed_and_opens_where_a_job_on_it_is_written(open_page, anneal):
+    rows = "\n".join(f"{x},{x % 5},{x * 2}" for x in range(60))
+    file = {"file": ("doubles.csv", f"a,b,double\n{rows}\n".encode(), "text/csv")}
+    known = anneal.client.post("/v1/datasets", files=file, data={"target": "double"}).raise_for_status().json()
+    page = open_page()
+    page.get_by_role("navigation").get_by_role("link", name="Datasets").click()
+    row = page.get_by_role("row").filter(has_text="doubles.csv")
+    for cell in ("ready", "double", "60", "3"):
+        expect(row.get_by_role("cell", name=cell, exact=True)).to_be_visible()
+    row.get_by_role("link", name="doubles.csv").click()
+    expect(page.get_by_label("Predict double")).to_be_checked()
+    expect(page.get_by_role("textbox", name="Spec")).to_have_value(re.compile(known["id"]))
+    expect(page.get_by_label("What would run")).to_contain_text("48 train, 12 validate")
+    anneal.client.delete(f"/v1/datasets/{known['id']}").raise_for_status()
+
+
+def test_what_new_jobs_push_off_the_first_page_stays_in_the_list(open_page, anneal):
+    names = [f"numbered {index:02}" for index in range(53)]
+    jobs = [
+        anneal.client.post("/v1/jobs", json={"name": name, "resources": {"queue": "nobody"}, **LONG}).json()["id"]
+        for name in names
+    ]
+    page = open_page()
+    page.get_by_role("button", name="Older jobs").click()
+    expect(page.get_by_role("link", name="numbered 00")).to_be_visible()
+    jobs.append(anneal.client.post("/v1/jobs", json={"name": "the newest", **LONG}).json()["id"])
+    expect(page.get_by_role("link", name="the newest")).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("^numbered"))).to_have_text(names[::-1])
+    for job in jobs:
+        anneal.client.post(f"/v1/jobs/{job}/cancel")
+
+
 def test_a_worker_is_shown(open_page, anneal):
     page = open_page("#/workers")
     expect(page.get_by_text("online").first).to_be_visible()
 
 
-@pytest.mark.parametrize("route", ["", "#/new", "#/workers", "#/jobs/"])
+@pytest.mark.parametrize("route", ["", "#/new", "#/datasets", "#/workers", "#/jobs/"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_a_phone_nothing_is_wider_than_the_screen(open_page, long_job, route, scheme):
     route = route + long_job if route == "#/jobs/" else route

@@ -97,9 +97,9 @@ def test_a_silent_worker_loses_its_job_and_its_late_words_change_nothing(databas
 
 def test_a_sign_of_life_keeps_the_lease(database, submit, broker_url):
     job = submit()
-    claimed = claim(database, seconds=0.5)
+    claimed = claim(database, seconds=1.5)
     for _ in range(4):
-        time.sleep(0.2)
+        time.sleep(0.5)
         attempts.report(database, claimed.lease, CurveWriter(job.id), None)
         reconcile(database, Waker(broker_url), "me", 0)
     assert state_of(database, job) == "running"

@@ -105,6 +105,13 @@ def test_filters_find_what_they_say(database, submit):
     assert len(listed(database, created_before=now())) == 2
 
 
+@pytest.mark.parametrize("name", ['a"b', "a.b", "$", "[0]", "a'b", "\\", "%", "ü"])
+def test_a_tag_may_be_called_anything(database, submit, name):
+    job = submit(tags={name: "x"})
+    submit(tags={"other": "x"})
+    assert listed(database, tag=(name, "x")) == [job.id]
+
+
 def test_what_another_project_owns_is_not_there(database, submit):
     job = submit("theirs")
     for look in (jobs.get_job, jobs.get_version, jobs.cancel, jobs.pause, jobs.resume, jobs.delete_job):

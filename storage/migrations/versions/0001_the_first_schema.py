@@ -79,7 +79,6 @@ def upgrade() -> None:
         "jobs",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("tags", sa.JSON(), nullable=False),
         sa.Column("spec", sa.Text(), nullable=False),
         sa.Column("dataset_id", sa.String(length=40), nullable=True),
         sa.Column("queue", sa.String(length=64), nullable=False),
@@ -141,3 +140,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_events_job_id_jobs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", "number", name=op.f("pk_events")),
     )
+    op.create_table(
+        "job_tags",
+        sa.Column("job_id", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_job_tags_job_id_jobs"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "name", name=op.f("pk_job_tags")),
+    )
+    op.create_index("ix_job_tags_find", "job_tags", ["name", "value"], unique=False)
