@@ -30,7 +30,7 @@ def migrate() -> None:
 @keys.command()
 def create(
     context: typer.Context,
-    name: Annotated[str, typer.Option(help="Whose it is, for people.")] = "unnamed",
+    name: Annotated[str, typer.Argument(help="Whose it is, for people.")] = "unnamed",
     project: Annotated[str, typer.Option(help="What it opens; each project sees its own jobs only.")] = "default",
 ) -> None:
     """Make a key and print it, once."""

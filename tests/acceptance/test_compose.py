@@ -186,7 +186,7 @@ def test_no_secret_has_a_default() -> None:
 def test_a_job_trains_in_the_composition_for_whoever_has_a_key(composition: Composition) -> None:
     url = f"http://127.0.0.1:{composition.port}"
     assert httpx.get(f"{url}/v1/jobs").status_code == 401, "open to everyone"
-    made = composition.run("gateway", str(Path(sys.executable).parent / "anneal"), "keys", "create", "--name", "me")
+    made = composition.run("gateway", str(Path(sys.executable).parent / "anneal"), "keys", "create", "me")
     key = re.search(r"ann_[\w-]+", made.stdout)
     assert key is not None, made.stdout + made.stderr
 

@@ -257,7 +257,7 @@ def test_a_caller_without_a_key_exits_with_4() -> None:
 
 def test_a_key_is_made_shown_once_listed_without_its_secret_and_revoked(tmp_path: Path) -> None:
     home = str(tmp_path / "home")
-    made = command("keys", "create", "--name", "ci", ANNEAL_HOME=home)
+    made = command("keys", "create", "ci", ANNEAL_HOME=home)
     secret = made.stdout.strip()
     assert re.fullmatch(r"ann_\S{40,}", secret)
     listed = command("keys", "ls", ANNEAL_HOME=home).stdout
