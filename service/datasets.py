@@ -61,7 +61,7 @@ async def upload_dataset(
     dataset, again = await in_thread(lambda: datasets.add_dataset(gateway.database, project, upload, request))
     if not again:
         gateway.waker.inspect(dataset.id)
-        dataset = await _read(gateway, project, dataset)
+    dataset = await _read(gateway, project, dataset, request)
     return reply(dataset, 202, version=dataset.version, location=f"/v1/datasets/{dataset.id}")
 
 
@@ -123,8 +123,8 @@ def delete_dataset(dataset_id: str, gateway: GatewayDependency, project: Project
     return Response(status_code=204)
 
 
-async def _read(gateway: Gateway, project: str, dataset: Dataset) -> Dataset:
-    """The dataset as it was read; one that cannot be is refused and forgotten, if that is known in time.
+async def _read(gateway: Gateway, project: str, dataset: Dataset, request: Once | None) -> Dataset:
+    """The dataset as it was read; one that cannot be is refused and forgotten with its key, if that is known in time.
 
     Raises:
         InvalidRequest: with what is wrong with the file.
@@ -137,7 +137,7 @@ async def _read(gateway: Gateway, project: str, dataset: Dataset) -> Dataset:
             message = f"the table has no column {dataset.target!r}; {nearest(dataset.target, names)}"
             faults = [Fault(pointer="/target", code="unknown_column", message=message)]
     if faults:
-        await in_thread(lambda: datasets.delete_dataset(gateway.database, project, dataset.id))
+        await in_thread(lambda: datasets.delete_dataset(gateway.database, project, dataset.id, request))
         raise InvalidRequest.of(faults)
     return dataset
 

@@ -14,7 +14,7 @@ from api_schemas.jobs import TERMINAL
 from api_schemas.plan import nearest
 from storage.artifacts import Artifact
 from storage.database import Database, fetch, now, owned
-from storage.idempotency import Once, once
+from storage.idempotency import Once, forget, once
 from storage.pages import Sort, read_page
 from storage.tables import DatasetRow, JobRow, database_time
 
@@ -149,8 +149,8 @@ def change_dataset(database: Database, project: str, dataset_id: str, change: Da
         return dataset_of(row), reread
 
 
-def delete_dataset(database: Database, project: str, dataset_id: str) -> None:
-    """Forget a dataset; jobs that learned from it stay.
+def delete_dataset(database: Database, project: str, dataset_id: str, request: Once | None = None) -> None:
+    """Forget a dataset, and the key of the request that brought it; jobs that learned from it stay.
 
     Raises:
         Conflict: a job that has not ended needs it.
@@ -161,6 +161,7 @@ def delete_dataset(database: Database, project: str, dataset_id: str) -> None:
         if (job := session.scalar(needs)) is not None:
             raise Conflict(f"job {job} still needs this dataset; cancel it first, or wait for its end")
         session.execute(delete(DatasetRow).where(DatasetRow.id == row.id))
+        forget(session, project, request)
 
 
 def claim_inspection(database: Database, dataset_id: str, lease_seconds: float) -> Inspection | None:

@@ -65,6 +65,13 @@ def once(
     return answer, False
 
 
+def forget(session: Session, project: str, request: Once | None) -> None:
+    """Free a key whose work was undone."""
+    if request is not None:
+        mine = (IdempotencyRow.project_id == project) & (IdempotencyRow.key == request.key)
+        session.execute(delete(IdempotencyRow).where(mine))
+
+
 def forget_expired(session: Session) -> None:
     """Delete the keys that are older than their lifetime."""
     session.execute(delete(IdempotencyRow).where(IdempotencyRow.created_at < now() - LIFETIME))

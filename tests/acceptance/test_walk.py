@@ -156,6 +156,18 @@ def test_an_uploaded_csv_trains_by_its_id_and_target(anneal, target, model, metr
     assert look(anneal, job)["state"] == "succeeded"
 
 
+def test_an_upload_that_is_sent_again_is_the_same_dataset_and_a_refused_one_leaves_its_key_free(anneal):
+    def upload(text, key):
+        file = {"file": ("again.csv", text)}
+        return anneal.client.post("/v1/datasets", files=file, headers={"Idempotency-Key": key})
+
+    first, again = upload(b"a,b\n1,2\n3,4\n", "upload"), upload(b"a,b\n1,2\n3,4\n", "upload")
+    assert first.json() == again.json()
+    assert upload(b"a,b\n5,6\n", "upload").status_code == 422
+    assert [upload(b"a,b\n1\n", "refused").status_code for _ in range(2)] == [422, 422]
+    assert upload(b"a,b\n1,2\n", "refused").json()["state"] == "ready"
+
+
 def test_the_picture_and_the_files_have_what_the_numbers_say(anneal):
     job = finish(anneal, submit(anneal, dataset={"name": "iris"}, name="flowers <3", training={"epochs": 5}))
     base = f"/v1/jobs/{job['id']}"
