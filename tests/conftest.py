@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 
 from embedded.supervisor import Supervisor
 from storage.settings import Settings
 from tests.servers import Deployment, Postgres, Valkey
+
+# A shared machine has slow moments; and what passes once shall pass again.
+hypothesis.settings.register_profile("anneal", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("anneal")
 
 
 @pytest.fixture(scope="session")
