@@ -47,11 +47,12 @@ def arrive(database: Database, worker: WorkerIdentity, lease_seconds: float) -> 
         )
 
 
-def stay(database: Database, worker: WorkerIdentity, lease_seconds: float) -> None:
-    """Say that a worker is still there."""
+def stay(database: Database, worker: WorkerIdentity, lease_seconds: float) -> bool:
+    """Say that a worker is still there; False where it was silent for so long that it is forgotten."""
     with database.write() as session:
-        seen = update(WorkerRow).where(WorkerRow.id == worker.id)
-        session.execute(seen.values(seen_at=now(), lease_until=database_time() + lease_seconds))
+        seen = update(WorkerRow).where(WorkerRow.id == worker.id).returning(WorkerRow.id)
+        found = session.scalar(seen.values(seen_at=now(), lease_until=database_time() + lease_seconds))
+        return found is not None
 
 
 def leave(database: Database, worker_id: str) -> None:

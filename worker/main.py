@@ -86,10 +86,12 @@ def _beat(place: Workplace, identity: WorkerIdentity) -> None:
             if not arrived:
                 arrived = _arrive(place, identity, waker)
             else:
-                workers.stay(place.database, identity, lease)
+                arrived = workers.stay(place.database, identity, lease)
                 reconcile(place.database, waker, identity.id, every)
         except Unavailable as error:
             log.warning("database_away", error=error.detail)
+        except Exception:  # one bad round must not silence a worker for good
+            log.exception("beat_failed")
 
 
 def _arrive(place: Workplace, identity: WorkerIdentity, waker: Waker) -> bool:
