@@ -6,6 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { keyWanted, storedKey } from "./api.js";
 import { announcement } from "./ui.js";
+import { DatasetsView } from "./views/datasets.js";
 import { JobView } from "./views/job.js";
 import { JobsView } from "./views/jobs.js";
 import { NewJobView } from "./views/new.js";
@@ -18,6 +19,7 @@ addEventListener("hashchange", () => (route.value = location.hash));
 const KEYS = [
   ["j", "jobs", () => (location.hash = "#/")],
   ["n", "new job", () => (location.hash = "#/new")],
+  ["d", "datasets", () => (location.hash = "#/datasets")],
   ["w", "workers", () => (location.hash = "#/workers")],
   ["l", "log or linear loss", () => tell("l")],
   ["r", "show all steps again", () => tell("r")],
@@ -38,7 +40,8 @@ addEventListener("keydown", (event) => {
 function find(hash) {
   const [, noun = "", id] = hash.split("/");
   if (noun === "jobs" && id) return { title: "Job", at: "", view: html`<${JobView} key=${id} id=${id} />` };
-  if (noun === "new") return { title: "New job", at: "#/new", view: html`<${NewJobView} />` };
+  if (noun === "new") return { title: "New job", at: "#/new", view: html`<${NewJobView} datasetId=${id} />` };
+  if (noun === "datasets") return { title: "Datasets", at: "#/datasets", view: html`<${DatasetsView} />` };
   if (noun === "workers") return { title: "Workers", at: "#/workers", view: html`<${WorkersView} />` };
   return { title: "Jobs", at: "#/", view: html`<${JobsView} />` };
 }
@@ -57,8 +60,8 @@ function App() {
     html`<a href=${href} aria-current=${at === href ? "page" : undefined}>${text}</a>`;
   return html`<a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
     <nav aria-label="Main">
-      <a class="brand" href="#/"><img src="/assets/favicon.svg" alt="" width="24" height="24" />Anneal</a>
-      ${link("#/", "Jobs")} ${link("#/new", "New job")} ${link("#/workers", "Workers")}
+      <a class="brand" href="#/" aria-label="Anneal"><img src="/assets/favicon.svg" alt="" width="24" height="24" /><span>Anneal</span></a>
+      ${link("#/", "Jobs")} ${link("#/new", "New job")} ${link("#/datasets", "Datasets")} ${link("#/workers", "Workers")}
       <a class="end" href="/docs">API</a>
       <button class="quiet" aria-label="Keyboard keys" title="Keyboard keys" onClick=${() => (help.value = true)}>?</button>
     </nav>

@@ -1,20 +1,21 @@
 // @ts-check
-// A file that is dropped or chosen becomes a dataset: its columns as they were read, corrected, one of them the target.
+// A file that is dropped, or a dataset that is there: its columns as they were read, corrected, one of them the target.
 
 import { html } from "htm/preact";
+import { useEffect } from "preact/hooks";
 import { signal, useSignal } from "@preact/signals";
 import { call, idempotencyKey } from "../api.js";
 import { number, size } from "../format.js";
 import { asProblem } from "../live.js";
 import { Trouble } from "../ui.js";
 
-/** The dataset that was dropped last; kept while other views are looked at. @type {import("@preact/signals").Signal<any>} */
+/** The dataset that was looked at last; kept while other views are looked at. @type {import("@preact/signals").Signal<any>} */
 export const dataset = signal(null);
 const TYPES = ["numeric", "category", "text"];
 const MISSING = ["error", "mean", "median", "most_frequent"];
 
-/** @param {{onTarget: (id: string, target: string) => void}} props */
-export function DatasetCard({ onTarget }) {
+/** @param {{id?: string, onTarget: (id: string, target: string) => void}} props `id` of the dataset to show at first */
+export function DatasetCard({ id, onTarget }) {
   const problem = useSignal(/** @type {import("../api.js").Problem | null} */ (null));
   const over = useSignal(false);
   const busy = useSignal("");
@@ -29,15 +30,21 @@ export function DatasetCard({ onTarget }) {
     }
     busy.value = "";
   };
+  const take = async (/** @type {any} */ data) => {
+    const read = await whole(data);
+    if (read.state === "ready" && read.target) onTarget(read.id, read.target);
+    return read;
+  };
   const upload = (/** @type {File | undefined} */ file) =>
     file && attempt(`Reading ${file.name}…`, async () => {
       const form = new FormData();
       form.set("file", file);
       const { data } = await call("/v1/datasets", { method: "POST", form, headers: { "Idempotency-Key": idempotencyKey() } });
-      const read = await whole(data);
-      if (read.state === "ready" && read.target) onTarget(read.id, read.target);
-      return read;
+      return take(data);
     });
+  useEffect(() => {
+    if (id && dataset.value?.id !== id) attempt("Opening…", async () => take((await call(`/v1/datasets/${id}`)).data));
+  }, [id]);
   const change = (/** @type {any} */ body) =>
     attempt("Saving…", async () => (await call(`/v1/datasets/${dataset.value.id}`, { method: "PATCH", json: body })).data);
   const choose = (/** @type {string} */ target) => {

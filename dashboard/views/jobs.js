@@ -2,51 +2,16 @@
 // The list of jobs, newest first, live.
 
 import { html } from "htm/preact";
-import { useEffect } from "preact/hooks";
 import { useSignal } from "@preact/signals";
-import { call } from "../api.js";
 import { ago, number, percent } from "../format.js";
-import { asProblem, poll } from "../live.js";
+import { usePages } from "../pages.js";
 import { Progress, State, Trouble } from "../ui.js";
 
 const STATES = ["queued", "running", "paused", "succeeded", "failed", "cancelled"];
-const BUSY_MS = 1000;
-const QUIET_MS = 4000;
 
 export function JobsView() {
   const state = useSignal("");
-  const page = useSignal(/** @type {any} */ (null));
-  const older = useSignal(/** @type {any[]} */ ([]));
-  const next = useSignal(/** @type {string | null | undefined} */ (undefined));
-  const trouble = useSignal(/** @type {import("../api.js").Problem | null} */ (null));
-  const query = state.value ? `&state=${state.value}` : "";
-
-  useEffect(() => {
-    page.value = null;
-    older.value = [];
-    next.value = undefined;
-    const busy = () => page.value?.data.some((/** @type {any} */ job) => !job.terminal);
-    return poll(
-      `/v1/jobs?limit=50${query}`,
-      (data) => (page.value = data),
-      (problem) => (trouble.value = problem),
-      () => (busy() ? BUSY_MS : QUIET_MS),
-    );
-  }, [query]);
-
-  const cursor = next.value === undefined ? page.value?.next_cursor : next.value;
-  const more = async () => {
-    try {
-      const { data } = await call(`/v1/jobs?limit=50${query}&cursor=${encodeURIComponent(cursor)}`);
-      older.value = [...older.value, ...data.data];
-      next.value = data.next_cursor;
-    } catch (error) {
-      trouble.value = asProblem(error);
-    }
-  };
-  const fresh = page.value?.data ?? [];
-  const known = new Set(fresh.map((/** @type {any} */ job) => job.id));
-  const jobs = [...fresh, ...older.value.filter((job) => !known.has(job.id))];
+  const { items, problem, more } = usePages("/v1/jobs", { state: state.value });
 
   return html`<main id="main" tabindex="-1">
     <header class="head">
@@ -59,9 +24,9 @@ export function JobsView() {
       </label>
       <a class="button primary" href="#/new">New job</a>
     </header>
-    <${Trouble} problem=${trouble.value} />
-    ${page.value && (jobs.length ? html`<${JobTable} jobs=${jobs} />` : html`<${Nothing} filtered=${state.value} />`)}
-    ${cursor && html`<button class="more" onClick=${more}>Older jobs</button>`}
+    <${Trouble} problem=${problem} />
+    ${items && (items.length ? html`<${JobTable} jobs=${items} />` : html`<${Nothing} filtered=${state.value} />`)}
+    ${more && html`<button class="more" onClick=${more}>Older jobs</button>`}
   </main>`;
 }
 
@@ -75,7 +40,7 @@ const Nothing = ({ filtered }) =>
 
 /** @param {{jobs: any[]}} props */
 const JobTable = ({ jobs }) => html`<div class="card table-card">
-  <table class="jobs">
+  <table class="list">
     <thead>
       <tr><th scope="col">State</th><th scope="col">Name</th><th scope="col">Dataset</th><th scope="col">Optimizer</th><th scope="col">Progress</th>
         <th scope="col" class="right">Last loss</th><th scope="col" class="right">Best score</th><th scope="col" class="right">Created</th></tr>

@@ -18,7 +18,8 @@ import { dataset, DatasetCard } from "./dataset.js";
 export const draft = signal(pretty(EXAMPLES[0].spec));
 const VALIDATE_AFTER_MS = 250;
 
-export function NewJobView() {
+/** @param {{datasetId?: string}} props */
+export function NewJobView({ datasetId }) {
   const verdict = useSignal(/** @type {{plan: any, problem: import("../api.js").Problem | null, marks: Mark[]} | null} */ (null));
   const sending = useSignal(false);
   const refused = useSignal(/** @type {import("../api.js").Problem | null} */ (null));
@@ -66,7 +67,7 @@ export function NewJobView() {
         <button class="primary" type="submit" disabled=${!plan || sending.value}>${sending.value ? "Submitting…" : "Submit"}</button>
       </form>
       <div class="stack">
-        <${DatasetCard} onTarget=${(/** @type {string} */ id, /** @type {string} */ target) => (draft.value = withDataset(draft.value, id, target))} />
+        <${DatasetCard} id=${datasetId} onTarget=${(/** @type {string} */ id, /** @type {string} */ target) => (draft.value = withDataset(draft.value, id, target))} />
         ${plan && html`<${Plan} plan=${plan} />`}
       </div>
     </div>
