@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from api_schemas.catalog.schedules import Factors
+from api_schemas.catalog.schedule_entry import Factors
 from api_schemas.jobs import JobSpec, Plan
 from training.build import build_loss, build_model, build_optimizer
 from training.checkpoint import digest, load_optimizer, load_state, save_state, save_tensors

@@ -10,7 +10,7 @@ from api_schemas.catalog.models import ModelEntry
 from api_schemas.catalog.normalizations import NormalizationEntry
 from api_schemas.catalog.optimizers import OptimizerEntry
 from api_schemas.catalog.preprocessing import EncodingEntry, PreprocessingEntry
-from api_schemas.catalog.schedules import ScheduleEntry
+from api_schemas.catalog.schedule_entry import ScheduleEntry
 
 FAMILIES: dict[Kind, type[Entry]] = {
     family.kind: family

@@ -10,7 +10,7 @@ from sklearn import datasets as sklearn_datasets
 from sklearn.metrics import mean_absolute_error, r2_score
 from torch.nn import functional
 
-from api_schemas.catalog.schedules import Factors
+from api_schemas.catalog.schedule_entry import Factors
 from training.loop import CheckpointDue, Diverged, Evaluation, Points
 
 ON_RAW = {
