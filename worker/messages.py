@@ -40,6 +40,13 @@ class Started:
 
 
 @dataclass(frozen=True)
+class StartsOver:
+    """The checkpoint cannot be read; the run begins at its first step."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Saved:
     """A checkpoint is written."""
 

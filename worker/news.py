@@ -18,17 +18,18 @@ class News:
 
     Args:
         claim: of the job that is trained.
+        steps_done: where the attempt begins.
 
     Attributes:
         curves: the points that are not yet written.
         unreported: how many of them there are, at least.
     """
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, claim: Claim, steps_done: int) -> None:
         self.curves = CurveWriter(claim.lease.job_id)
         self.unreported = 0
         self._batch_size = claim.spec.training.batch_size
-        self._steps_done = claim.steps_done
+        self._steps_done = steps_done
         self._metrics = dict(claim.metrics)
         self._samples_per_second: float | None = None
         self._events: list[tuple[str, Data]] = []

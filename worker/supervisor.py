@@ -20,7 +20,7 @@ from storage.attempts import Claim, LeaseLost
 from storage.database import Database
 from storage.settings import Settings
 from training.events import Evaluation, Points
-from worker.messages import Assignment, Done, Failed, Order, Saved, Started, Stopped
+from worker.messages import Assignment, Done, Failed, Order, Saved, Started, StartsOver, Stopped
 from worker.news import News
 from worker.process import Child
 from worker.slots import Slot
@@ -63,7 +63,7 @@ class Supervisor:
         self._database, self._artifacts, self._settings = database, artifacts, settings
         self._draining, self._slot, self._claim, self._trainer = draining, slot, claim, trainer
         self._lease = claim.lease
-        self._news = News(claim)
+        self._news = News(claim, claim.steps_done)
         self._checkpoints: list[str] = [claim.checkpoint_sha256] if claim.checkpoint_sha256 else []
         self._ending: Callable[[], None] | None = None
         self._order: Order | None = None
@@ -142,6 +142,8 @@ class Supervisor:
                 self._news.points(message)
             case Evaluation():
                 self._news.evaluation(message)
+            case StartsOver():
+                self._start_over(message.reason)
             case Saved():
                 self._news.checkpoint(message.steps_done, self._keep(message.path))
             case Started():
@@ -156,6 +158,12 @@ class Supervisor:
                 self._ending = self._stop
             case _:
                 raise TypeError(f"a trainer said {message!r}")
+
+    def _start_over(self, reason: str) -> None:
+        """Forget what an earlier attempt measured: all of it comes again, the same."""
+        self._log.warning("checkpoint_unreadable", reason=reason)
+        self._news = News(self._claim, 0)
+        self._insist(lambda: attempts.begin(self._database, self._lease, self._news.curves, 0))
 
     def _keep(self, checkpoint: Path) -> Artifact:
         stored = self._artifacts.put(blocks_of(checkpoint))

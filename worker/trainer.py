@@ -11,12 +11,13 @@ import torch
 
 from api_schemas.jobs import Environment, JobError
 from api_schemas.plan import make_plan
+from training.checkpoint import UnreadableCheckpoint
 from training.data.preparation import BadData
 from training.data.prepare import prepare
 from training.data.tables import load_arrays
 from training.events import CheckpointDue
 from training.loop import Diverged, Run
-from worker.messages import Assignment, Done, Failed, Saved, Started, Stopped
+from worker.messages import Assignment, Done, Failed, Saved, Started, StartsOver, Stopped
 from worker.process import limit_memory
 
 log = logging.getLogger(__name__)
@@ -45,9 +46,14 @@ def _train(line: Connection, assignment: Assignment) -> None:
     device = torch.device("cuda" if assignment.gpu is not None else "cpu")
     arrays = load_arrays(assignment.arrays) if assignment.arrays else None
     plan = make_plan(assignment.spec, assignment.dataset)
-    run = Run(plan.spec, plan, prepare(plan.spec, assignment.dataset, arrays), device)
+    data = prepare(plan.spec, assignment.dataset, arrays)
+    run = Run(plan.spec, plan, data, device)
     if assignment.checkpoint is not None:
-        run.restore(assignment.checkpoint)
+        try:
+            run.restore(assignment.checkpoint)
+        except UnreadableCheckpoint as error:
+            line.send(StartsOver(str(error)))
+            run = Run(plan.spec, plan, data, device)
     line.send(Started(_environment(device)))
     for event in run.events():
         if isinstance(event, CheckpointDue):

@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from embedded.broker import make_broker
+from storage.artifacts import open_artifacts
 from storage.settings import Settings
+from storage.tables import JobRow
 from tests.servers import descendants, is_alive, wait_until
 
 SPEC = {
@@ -105,6 +107,22 @@ def test_a_worker_that_is_asked_to_end_writes_a_checkpoint_and_gives_the_job_bac
     assert given_back["state"] == "queued"
     assert given_back["progress"]["step"] > 200
     running.start_worker()
+    done = finish(running, job)
+    assert done["weights_sha256"] == reference["weights_sha256"]
+    assert curves(running, done) == curves(running, reference)
+
+
+def test_a_job_whose_checkpoint_is_damaged_starts_over_and_ends_the_same(running):
+    reference = finish(running, running.client.post("/v1/jobs", json=SPEC).json())
+    job = running.client.post("/v1/jobs", json=SPEC).json()
+    wait_until(lambda: look(running, job)["progress"]["step"] > 200, what="some steps")
+    running.client.post(f"/v1/jobs/{job['id']}/pause")
+    wait_until(lambda: look(running, job)["state"] == "paused", what="the pause")
+    with running.database.read() as session:
+        damaged = session.get_one(JobRow, job["id"]).checkpoint_sha256
+    path = open_artifacts(running.settings.artifacts).path(damaged)
+    path.write_bytes(path.read_bytes()[:-100])
+    running.client.post(f"/v1/jobs/{job['id']}/resume")
     done = finish(running, job)
     assert done["weights_sha256"] == reference["weights_sha256"]
     assert curves(running, done) == curves(running, reference)
