@@ -54,11 +54,13 @@ class Child:
         return self._process.exitcode or 0
 
     def kill(self) -> None:
-        """Kill it and all that it started, now."""
+        """Kill it and all that it started, now; one that has ended is left alone, its number may be another's."""
+        if self._process.pid is None or not self.alive:
+            return
         try:
-            os.killpg(self._process.pid or 0, signal.SIGKILL)
+            os.killpg(self._process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
-            self._process.kill()
+            self._process.kill()  # so young that it has no session of its own yet
 
 
 class Spares:
