@@ -100,9 +100,10 @@ def _picture(
     project: ProjectDependency,
     known: KnownDependency,
 ) -> Response:
-    metrics, version = read_metrics(gateway.database, project, job_id, max_points=_PICTURE_POINTS)
+    version = jobs.get_version(gateway.database, project, job_id)
     if known.has(version):
         return unchanged(version)
+    metrics, version = read_metrics(gateway.database, project, job_id, max_points=_PICTURE_POINTS)
     job = jobs.get_job(gateway.database, project, job_id)
     svg = curve_svg(job.name, f"{job.id} · {job.state}: {job.state_reason}", metrics)
     headers = {"ETag": etag(version), "Cache-Control": "no-cache"}

@@ -17,7 +17,7 @@ from api_schemas.pages import Page
 from api_schemas.plan import nearest
 from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
 from service.problems import documented
-from service.replies import Cursor, KnownDependency, Limit, in_thread, page, reply, unchanged
+from service.replies import Cursor, KnownDependency, Limit, Text, in_thread, page, reply, unchanged
 from storage import datasets
 from storage.datasets import NewDataset
 from storage.idempotency import Once
@@ -25,15 +25,16 @@ from storage.pages import Sort
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], responses=documented(404))
 
-READING_IS_AWAITED_SECONDS = 15.0
-"""How long an upload waits to be read, so that a small file's faults are its own answer."""
+READING_IS_AWAITED_SECONDS = 30.0
+"""How long an upload waits to be read, so that a small file's faults are its own answer; a worker that has just started
+may still be importing torch for most of it."""
 
 _BLOCK = 1 << 20
 _FORMATS: dict[str, Format] = {".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet"}
 _CHOICES: TypeAdapter[list[ColumnChoice]] = TypeAdapter(ColumnChoices)
 _LABEL: TypeAdapter[str] = TypeAdapter(Label)
 
-Target = Annotated[str | None, Form(min_length=1, max_length=1000, description="The column to predict.")]
+Target = Annotated[Text | None, Form(min_length=1, max_length=1000, description="The column to predict.")]
 Columns = Annotated[str | None, Form(description="JSON list of corrections, as in PATCH.")]
 
 

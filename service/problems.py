@@ -141,7 +141,7 @@ def _steps(path: Sequence[str | int], body: Json) -> list[str | int]:
 def _has(here: Json, step: str | int) -> bool:
     if isinstance(here, list):
         return isinstance(step, int) and step < len(cast("list[Json]", here))
-    return isinstance(here, dict) and step in here
+    return isinstance(here, Mapping) and step in here
 
 
 def _pointer(steps: Sequence[str | int]) -> str:

@@ -79,17 +79,32 @@ def insert(session: Session, table: type[Table]) -> postgresql.Insert | sqlite.I
     return (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(table)
 
 
+def by_id(table: type[OwnedT], project: str, identifier: str) -> Select[OwnedT]:
+    """The row of this project with an id, if there is one.
+
+    Raises:
+        NotFound: no row can have such an id; PostgreSQL would choke on a NUL in it.
+    """
+    if not identifier.isprintable():
+        raise _absent(table, identifier)
+    return owned(table, project).where(_id(table) == identifier)
+
+
 def fetch(session: Session, table: type[OwnedT], project: str, identifier: str, *, lock: bool = False) -> OwnedT:
     """One row of this project by its id.
 
     Raises:
         NotFound: there is none; that another project has it is not said.
     """
-    query = owned(table, project).where(_id(table) == identifier)
+    query = by_id(table, project, identifier)
     found = session.scalar(query.with_for_update() if lock else query)
     if found is None:
-        raise NotFound(f"there is no {_noun(table)} {identifier!r} in this project")
+        raise _absent(table, identifier)
     return found
+
+
+def _absent(table: type[Owned], identifier: str) -> NotFound:
+    return NotFound(f"there is no {_noun(table)} {identifier!r} in this project")
 
 
 def _id(table: type[Owned]) -> Any:

@@ -14,7 +14,7 @@ from api_schemas.datasets import Upload
 from api_schemas.errors import Conflict
 from api_schemas.ids import new_id
 from api_schemas.jobs import HELD, TERMINAL, Event, Job, JobState, Plan, Progress, Transition
-from storage.database import Database, fetch, now, owned
+from storage.database import Database, by_id, fetch, now, owned
 from storage.events import move, read_events, read_transitions
 from storage.idempotency import Once, once
 from storage.pages import Sort, read_page
@@ -61,7 +61,7 @@ def get_version(database: Database, project: str, job_id: str) -> int:
         NotFound: this project has no such job.
     """
     with database.read() as session:
-        query = owned(JobRow, project).where(JobRow.id == job_id).with_only_columns(JobRow.version)
+        query = by_id(JobRow, project, job_id).with_only_columns(JobRow.version)
         found = session.scalar(query)
         return fetch(session, JobRow, project, job_id).version if found is None else found
 

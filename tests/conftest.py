@@ -14,7 +14,7 @@ import pytest
 
 from embedded.supervisor import Supervisor
 from storage.settings import Settings
-from tests.servers import Deployment, Postgres, Valkey
+from tests.servers import Deployment, Postgres, Valkey, wait_until
 
 # A shared machine has slow moments; and what passes once shall pass again.
 hypothesis.settings.register_profile("anneal", deadline=None, derandomize=True)
@@ -80,7 +80,16 @@ def anneal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with Supervisor(Settings(home=home, port=0, workers=2, threads=1)) as supervisor:
         supervisor.start()
         with httpx.Client(base_url=supervisor.url, timeout=60, trust_env=False) as client:
+            _wait_until_warm(client)
             yield Running(supervisor.url, home, supervisor.settings, client)
+
+
+def _wait_until_warm(client: httpx.Client) -> None:
+    """A worker takes work before it has imported torch; on a busy machine that may be longer than a test would wait."""
+    uploaded = client.post("/v1/datasets", files={"file": ("warm.csv", b"a,b\n1,2\n")}).json()
+    path = f"/v1/datasets/{uploaded['id']}"
+    wait_until(lambda: client.get(path).json()["terminal"], 120, "the worker to be warm")
+    client.delete(path)
 
 
 @pytest.fixture

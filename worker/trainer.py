@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import platform
 from multiprocessing.connection import Connection
@@ -19,8 +18,6 @@ from training.events import CheckpointDue
 from training.loop import Diverged, Run
 from worker.messages import Assignment, Done, Failed, Saved, Started, StartsOver, Stopped
 from worker.process import limit_memory
-
-log = logging.getLogger(__name__)
 
 
 def train(line: Connection) -> None:

@@ -125,6 +125,7 @@ BAD_FILES = {
     "a choice for no column": ("a.csv", b"a,b\n1,2\n3,4\n", {"columns": '[{"name":"c"}]'}, "/columns/0/name"),
     "choices that are no JSON": ("a.csv", b"a,b\n1,2\n3,4\n", {"columns": "["}, "/columns"),
     "a target that is no column": ("a.csv", b"a,b\n1,2\n3,4\n", {"target": "c"}, "/target"),
+    "a target that no column can have": ("a.csv", b"a,b\n1,2\n3,4\n", {"target": "c\0"}, "/target"),
     "parquet that is none": ("a.parquet", b"PAR1 not really", {}, "/file"),
 }
 

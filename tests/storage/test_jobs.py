@@ -121,6 +121,13 @@ def test_what_another_project_owns_is_not_there(database, submit):
     assert listed(database, "theirs") == [job.id]
 
 
+@pytest.mark.parametrize("job_id", ["", "nonsense", "job_\0", "\0", "ü"])
+def test_an_id_that_none_can_be_is_not_found(database, job_id):
+    for look in (jobs.get_job, jobs.get_version, jobs.cancel):
+        with pytest.raises(NotFound):
+            look(database, "default", job_id)
+
+
 def test_a_deleted_job_is_gone_with_its_events(database, submit):
     job = submit()
     jobs.delete_job(database, "default", job.id)
