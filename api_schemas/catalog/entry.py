@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any, ClassVar, Literal
 
-from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticKnownError, core_schema
 
 from api_schemas.base import Reply, Schema
+from api_schemas.catalog.call import Call
 
 Kind = Literal[
     "optimizers",
@@ -17,9 +22,13 @@ Kind = Literal[
     "preprocessing",
     "encodings",
     "losses",
-    "models",
+    "metrics",
     "activations",
+    "initializations",
+    "averaging",
+    "models",
     "datasets",
+    "generators",
 ]
 
 
@@ -33,30 +42,46 @@ class Entry(Schema):
 
     kind: ClassVar[Kind]
     target: ClassVar[str | None] = None
-    """Dotted name of what the trainer builds; a string, so that naming it never imports torch."""
+    """Dotted name of what the trainer calls; a string, so that naming it never imports torch."""
     formula: ClassVar[str] = ""
     """The mathematics in plain text."""
     paper: ClassVar[str] = ""
     """Where it comes from."""
+    pitfall: ClassVar[str] = ""
+    """What goes wrong with it, in a sentence or two."""
 
     name: str
 
     @classmethod
-    def members(cls) -> dict[str, type[Entry]]:
-        """Every named entry below this class, by name, in the order of definition."""
-        found: dict[str, type[Entry]] = {}
+    def names(cls) -> list[str]:
+        """The name of every entry below this class, in the order of definition."""
+        names: list[str] = []
         for child in cls.__subclasses__():
             default = child.model_fields["name"].default
-            if isinstance(default, str):
-                found[default] = child
-            found.update(child.members())
-        return found
+            names += [default] if isinstance(default, str) else []
+            names += child.names()
+        return names
+
+    @classmethod
+    def find(cls, name: str) -> type[Entry] | None:
+        """The entry of this name below this class; only that one is made ready for use."""
+        for child in cls.__subclasses__():
+            found = child if child.model_fields["name"].default == name else child.find(name)
+            if found is not None:
+                return found
+        return None
+
+    @classmethod
+    def members(cls) -> dict[str, type[Entry]]:
+        """Every entry below this class, by name."""
+        return {name: entry for name in cls.names() if (entry := cls.find(name)) is not None}
 
     @classmethod
     def describe(cls) -> CatalogEntry:
         """This entry as `GET /v1/catalog` tells it."""
         doc = inspect.cleandoc(cls.__doc__ or "")
-        schema = cls.model_json_schema()
+        with _entries_by_kind():
+            schema = cls.model_json_schema()
         knobs = {key: value for key, value in schema["properties"].items() if key != "name"}
         return CatalogEntry(
             kind=cls.kind,
@@ -64,6 +89,7 @@ class Entry(Schema):
             summary=doc.split("\n", 1)[0],
             description=doc,
             formula=cls.formula,
+            pitfall=cls.pitfall,
             paper=cls.paper,
             target=cls.target,
             knobs=knobs,
@@ -74,16 +100,83 @@ class Entry(Schema):
         """The knobs and their values, as keyword arguments for the target."""
         return {key: getattr(self, key) for key in type(self).model_fields if key != "name"}
 
+    def call(self, *args: Any, **more: Any) -> Call:
+        """The call that makes what this entry names: its target with `args`, its knobs and `more`.
+
+        Raises:
+            ValueError: when the entry has no target; pure arithmetic such as a schedule has none.
+        """
+        if self.target is None:
+            raise ValueError(f"{self.kind} {self.name!r} builds nothing")
+        return Call(self.target, args, self.knobs() | more)
+
+
+_by_kind: ContextVar[bool] = ContextVar("_by_kind", default=False)
+
+
+@contextlib.contextmanager
+def _entries_by_kind() -> Iterator[None]:
+    """Within it, a field that holds an entry is described by the kind alone, not by every entry that it may hold."""
+    token = _by_kind.set(True)
+    try:
+        yield
+    finally:
+        _by_kind.reset(token)
+
 
 class OneOf:
-    """Marks a field as `one of the entries below this class, told apart by name`."""
+    """Marks a field as `one of the entries below this class, told apart by name`.
+
+    An entry is made ready when a job first names it: building all of them would delay every start by what a hundred
+    optimizers cost.
+    """
 
     def __init__(self, family: type[Entry]) -> None:
         self.family = family
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        choices = {name: handler.generate_schema(entry) for name, entry in self.family.members().items()}
-        return core_schema.tagged_union_schema(choices, discriminator="name")
+        return core_schema.no_info_plain_validator_function(self._validate)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        if _by_kind.get():
+            return {"type": "object", "catalog": self.family.kind, "required": ["name"]}
+        choices = {name: _core_schema(entry) for name, entry in self.family.members().items()}
+        return handler(core_schema.tagged_union_schema(choices, discriminator="name"))
+
+    def _validate(self, value: Any) -> Entry:
+        if isinstance(value, self.family):
+            return value
+        if not isinstance(value, dict):
+            raise PydanticKnownError("model_attributes_type")
+        if "name" not in value:
+            raise PydanticKnownError("union_tag_not_found", {"discriminator": "'name'"})
+        name: object = value["name"]
+        entry = self.family.find(name) if isinstance(name, str) else None
+        if entry is None:
+            known = ", ".join(f"'{known}'" for known in self.family.names())
+            raise PydanticKnownError(
+                "union_tag_invalid", {"discriminator": "'name'", "tag": str(name), "expected_tags": known}
+            )
+        try:
+            return entry.model_validate(value)
+        except ValidationError as error:
+            raise _under(entry.model_fields["name"].default, error) from None
+
+
+def _core_schema(entry: type[Entry]) -> CoreSchema:
+    entry.model_rebuild()
+    return entry.__pydantic_core_schema__
+
+
+def _under(name: str, error: ValidationError) -> ValidationError:
+    """The same error with the chosen entry's name in its places, as a tagged union has it."""
+    return ValidationError.from_exception_data(
+        error.title,
+        [
+            InitErrorDetails(type=line["type"], loc=(name, *line["loc"]), input=line["input"], ctx=line.get("ctx", {}))
+            for line in error.errors()
+        ],
+    )
 
 
 class CatalogEntry(Reply):
@@ -97,14 +190,17 @@ class CatalogEntry(Reply):
     summary: str
     """One line."""
     description: str
-    """What it is for and what goes wrong with it."""
+    """What it is for and when to use it."""
     formula: str
     """The mathematics in plain text."""
+    pitfall: str = ""
+    """What goes wrong with it."""
     paper: str
     """Where it comes from."""
     target: str | None
     """The PyTorch object that it builds, where there is one."""
     knobs: dict[str, Any]
-    """Its settings, each as JSON Schema: type, bounds, default, description."""
+    """Its settings, each as JSON Schema: type, bounds, default, description. A setting that holds another entry names
+    its kind under `catalog`."""
     definitions: dict[str, Any]
     """Schemas that the knobs refer to."""
