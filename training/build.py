@@ -67,6 +67,6 @@ def build_loss(entry: LossEntry) -> torch.nn.Module:
 
 def build_optimizer(entry: OptimizerEntry, weights: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
     """An optimizer in the quickest form that torch has for these weights: one fused kernel, else foreach."""
-    fused = entry.fused and all(w.device.type in _FUSED_DEVICES and w.is_floating_point() for w in weights)
-    form = {"fused": True} if fused else {"foreach": True}
-    return resolve(entry)(weights, **entry.knobs(), **form)
+    fusible = all(w.device.type in _FUSED_DEVICES and w.is_floating_point() for w in weights)
+    form = {"fused": True} if entry.form == "fused" and fusible else {"foreach": True} if entry.form != "plain" else {}
+    return evaluate(entry.call(weights, **form))

@@ -162,7 +162,7 @@ class Run:
         loss = self._loss(scores, self._train.y.index_select(0, rows))
         self._gradient.clear()
         loss.backward()
-        rate = self._spec.optimizer.lr * self._factors(self.steps_done)
+        rate = self._spec.optimizer.rate * self._factors(self.steps_done)
         norm = self._record(loss.detach(), rate)
         if self._spec.training.gradient_clip_norm is not None:
             self._gradient.clip(norm, self._spec.training.gradient_clip_norm)

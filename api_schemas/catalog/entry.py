@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextvars import ContextVar
 from typing import Any, ClassVar, Literal
 
@@ -115,7 +115,7 @@ _by_kind: ContextVar[bool] = ContextVar("_by_kind", default=False)
 
 
 @contextlib.contextmanager
-def _entries_by_kind() -> Iterator[None]:
+def _entries_by_kind() -> Generator[None]:
     """Within it, a field that holds an entry is described by the kind alone, not by every entry that it may hold."""
     token = _by_kind.set(True)
     try:

@@ -20,14 +20,42 @@ class OptimizerEntry(Entry):
     """How a gradient becomes a step."""
 
     kind = "optimizers"
-    fused: ClassVar[bool] = False
-    """Whether torch has a single-kernel form of it, on the CPU too."""
+    form: ClassVar[Literal["fused", "foreach", "plain"]] = "plain"
+    """The quickest form that its target has: one kernel for all weights (on the CPU too), one operation for all
+    weights, or neither, in which case its target is told nothing."""
+    needs: ClassVar[Literal["gradient", "graph", "closure"]] = "gradient"
+    """What a step needs: the gradient; the gradient with the graph that it was computed by, to differentiate it again
+    (`create_graph`); or a closure that computes loss and gradient anew, as often as the step asks for it."""
+    switches_mode: ClassVar[bool] = False
+    """Whether weights are evaluated elsewhere than they are trained, so that its `eval()` and `train()` must be called
+    around an evaluation."""
+    matrices_only: ClassVar[bool] = False
+    """Whether it takes matrices alone; its knob `companion` names the optimizer of all other weights."""
+    matrices_flag: ClassVar[str] = ""
+    """The key of a parameter group that tells its target whether the group holds matrices, where it asks."""
+    takes_model: ClassVar[bool] = False
+    """Whether its target takes the model instead of parameter groups."""
+    momentum_knob: ClassVar[Literal["momentum", "betas", ""]] = ""
+    """Which knob a momentum schedule acts on; of `betas` the first."""
+
+    @property
+    def rate(self) -> float:
+        """The learning rate that a schedule multiplies."""
+        raise NotImplementedError
+
+
+class PlainOptimizerEntry(OptimizerEntry):
+    """An optimizer that stands alone; others wrap one of these."""
 
     lr: LearningRate
     """Learning rate, the factor that a schedule multiplies. Too high diverges, too low never arrives."""
 
+    @property
+    def rate(self) -> float:
+        return self.lr
 
-class Sgd(OptimizerEntry):
+
+class Sgd(PlainOptimizerEntry):
     """Stochastic gradient descent, with momentum if asked for.
 
     The plain rule: one learning rate for all directions. In a ravine, where one direction is much steeper than
@@ -37,7 +65,8 @@ class Sgd(OptimizerEntry):
     formula = "v = momentum v + (1 - dampening) g;  w = w - lr v   (nesterov: w = w - lr (g + momentum v))"
     paper = "Robbins and Monro 1951; Polyak 1964; Sutskever et al. 2013"
     target = "torch.optim.SGD"
-    fused = True
+    momentum_knob = "momentum"
+    form = "fused"
 
     name: Literal["sgd"] = "sgd"
     lr: LearningRate = 0.01
@@ -58,7 +87,7 @@ class Sgd(OptimizerEntry):
         return self
 
 
-class Adagrad(OptimizerEntry):
+class Adagrad(PlainOptimizerEntry):
     """Divides each weight's step by the root of the sum of its past squared gradients, as PyTorch does.
 
     Weights with large gradients get small steps. The sum only grows, so the step shrinks as 1/sqrt(t) by itself and
@@ -68,7 +97,7 @@ class Adagrad(OptimizerEntry):
     formula = "s = s + g^2;  w = w - lr / (1 + t lr_decay) g / (sqrt(s) + eps)"
     paper = "Duchi, Hazan and Singer 2011"
     target = "torch.optim.Adagrad"
-    fused = True
+    form = "fused"
 
     name: Literal["adagrad"] = "adagrad"
     lr: LearningRate = 0.01
@@ -83,7 +112,7 @@ class Adagrad(OptimizerEntry):
     """Added to the root."""
 
 
-class AdagradRms(OptimizerEntry):
+class AdagradRms(PlainOptimizerEntry):
     """Adagrad with the root of the mean of all past squared gradients, as lectures write it.
 
     Shows the problem of Adagrad: the mean remembers everything alike, so after a long flat stretch it is tiny and the
@@ -94,6 +123,7 @@ class AdagradRms(OptimizerEntry):
     formula = "sigma_t = sqrt(1/(t+1) sum_{i<=t} g_i^2);  w = w - lr g_t / (sigma_t + eps)"
     paper = "Duchi, Hazan and Singer 2011, in the root-mean-square form of textbooks"
     target = "training.optimizers.AdagradRms"
+    form = "foreach"
 
     name: Literal["adagrad_rms"] = "adagrad_rms"
     lr: LearningRate = 0.01
@@ -104,7 +134,7 @@ class AdagradRms(OptimizerEntry):
     """Added to the root."""
 
 
-class RmsProp(OptimizerEntry):
+class RmsProp(PlainOptimizerEntry):
     """Divides by the root of a moving average of squared gradients: Adagrad that forgets.
 
     Follows a curvature that changes along the way. Its largest single step is lr / sqrt(1 - alpha), 10 lr at 0.99.
@@ -113,6 +143,8 @@ class RmsProp(OptimizerEntry):
     formula = "s = alpha s + (1 - alpha) g^2;  w = w - lr g / (sqrt(s) + eps)"
     paper = "Tieleman and Hinton, Neural Networks for Machine Learning, lecture 6.5, 2012"
     target = "torch.optim.RMSprop"
+    momentum_knob = "momentum"
+    form = "foreach"
 
     name: Literal["rmsprop"] = "rmsprop"
     lr: LearningRate = 0.001
@@ -129,8 +161,10 @@ class RmsProp(OptimizerEntry):
     """Subtract the squared mean, so that the variance divides instead of the mean square."""
 
 
-class AdamEntry(OptimizerEntry):
+class AdamEntry(PlainOptimizerEntry):
     """The knobs that all forms of Adam share."""
+
+    momentum_knob = "betas"
 
     lr: LearningRate = 0.001
     """Learning rate; also about the size of a weight's step, whatever its gradient."""
@@ -157,7 +191,7 @@ class Adam(AdamEntry):
     formula = "m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;  w = w - lr (m/(1-b1^t)) / (sqrt(v/(1-b2^t)) + eps)"
     paper = "Kingma and Ba 2015"
     target = "torch.optim.Adam"
-    fused = True
+    form = "fused"
 
     name: Literal["adam"] = "adam"
     amsgrad: bool = False
@@ -170,7 +204,7 @@ class AdamW(AdamEntry):
     formula = "w = w - lr weight_decay w, then Adam's step"
     paper = "Loshchilov and Hutter 2019"
     target = "torch.optim.AdamW"
-    fused = True
+    form = "fused"
 
     name: Literal["adamw"] = "adamw"
     weight_decay: NotNegative = 0.01
@@ -185,6 +219,7 @@ class NAdam(AdamEntry):
     formula = "Adam with m replaced by b1_{t+1} m + (1 - b1_t) g, b1_t = b1 (1 - 0.5 0.96^(t momentum_decay))"
     paper = "Dozat 2016"
     target = "torch.optim.NAdam"
+    form = "foreach"
 
     name: Literal["nadam"] = "nadam"
     lr: LearningRate = 0.002
@@ -204,6 +239,7 @@ class RAdam(AdamEntry):
     formula = "rho_t = rho_inf - 2 t b2^t / (1 - b2^t);  while rho_t <= 5: w = w - lr m_hat, then Adam's step times r_t"
     paper = "Liu et al. 2020"
     target = "torch.optim.RAdam"
+    form = "foreach"
 
     name: Literal["radam"] = "radam"
     decoupled_weight_decay: bool = False
