@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check bench docs clean
+.PHONY: help setup up test verify check bench docs clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z]*\):.*##\(.*\)/  make \1\t\2/p' Makefile | expand -t 14
@@ -15,8 +15,11 @@ setup: $(VENV)/setup.stamp  ## install Anneal in .venv
 up: setup  ## start Anneal here, with a first job that learns to read digits
 	@$(BIN)/anneal up --first-job
 
-test: $(VENV)/dev.stamp  ## run every test; PYTEST_ARGS adds to the command
+test: $(VENV)/dev.stamp  ## run the tests; PYTEST_ARGS adds to the command
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+verify: $(VENV)/dev.stamp  ## run every test, the exhaustive ones too
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "verify or not verify" $(PYTEST_ARGS)
 
 check: $(VENV)/dev.stamp  ## format, lint, types, architecture, dependencies, generated documents
 	$(BIN)/ruff format --check .

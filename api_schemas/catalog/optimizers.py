@@ -23,9 +23,12 @@ class OptimizerEntry(Entry):
     form: ClassVar[Literal["fused", "foreach", "plain"]] = "plain"
     """The quickest form that its target has: one kernel for all weights (on the CPU too), one operation for all
     weights, or neither, in which case its target is told nothing."""
-    needs: ClassVar[Literal["gradient", "graph", "closure"]] = "gradient"
+    needs: ClassVar[Literal["gradient", "graph", "closure", "gradient_and_closure"]] = "gradient"
     """What a step needs: the gradient; the gradient with the graph that it was computed by, to differentiate it again
-    (`create_graph`); or a closure that computes loss and gradient anew, as often as the step asks for it."""
+    (`create_graph`); a closure that computes loss and gradient anew, as often as the step asks for it; or the gradient
+    first and then the closure, for the gradient elsewhere."""
+    one_group: ClassVar[bool] = False
+    """Whether it treats all weights alike, so that no layer can have a learning rate or a decay of its own."""
     switches_mode: ClassVar[bool] = False
     """Whether weights are evaluated elsewhere than they are trained, so that its `eval()` and `train()` must be called
     around an evaluation."""
