@@ -10,7 +10,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from api_schemas.catalog.datasets import NamedDatasetEntry
-from api_schemas.datasets import ColumnChoice, Dataset, Split
+from api_schemas.datasets import ColumnChoice, Dataset
 from api_schemas.jobs import JobSpec
 from api_schemas.plan import make_plan, split_sizes
 from training.build import build
@@ -47,14 +47,13 @@ def uploaded(tmp_path):
     rows=st.integers(3, 300),
     validation=st.floats(0, 0.45),
     test=st.floats(0, 0.45),
-    method=st.sampled_from(["random", "stratified"]),
+    stratified=st.booleans(),
     classes=st.integers(1, 5),
     seed=st.integers(0, 2**63 - 1),
 )
-def test_a_split_has_the_planned_sizes_and_every_row_once(rows, validation, test, method, classes, seed):
-    split = Split(validation=validation, test=test, method=method, seed=seed)
-    parts = split_rows(rows, split, np.arange(rows) % classes)
+def test_a_split_has_the_planned_sizes_and_every_row_once(rows, validation, test, stratified, classes, seed):
     sizes = split_sizes(rows, validation, test)
+    parts = split_rows(rows, *sizes[1:], seed, np.arange(rows) % classes if stratified else None)
     assert (len(parts.train), len(parts.validation), len(parts.test)) == sizes
     np.testing.assert_array_equal(np.sort(np.concatenate([parts.train, parts.validation, parts.test])), np.arange(rows))
 
@@ -62,13 +61,13 @@ def test_a_split_has_the_planned_sizes_and_every_row_once(rows, validation, test
 @given(counts=st.lists(st.integers(1, 80), min_size=2, max_size=6), seed=st.integers(0, 1000))
 def test_a_stratified_split_keeps_each_classs_share_to_within_a_row(counts, seed):
     classes = np.repeat(np.arange(len(counts)), counts)
-    parts = split_rows(len(classes), Split(validation=0.25, method="stratified", seed=seed), classes)
+    parts = split_rows(len(classes), len(classes) // 4, 0, seed, classes)
     held = np.bincount(classes[parts.validation], minlength=len(counts))
     assert np.all(np.abs(held - np.array(counts) * len(parts.validation) / len(classes)) < 1)
 
 
 def test_another_seed_is_another_split_and_the_same_seed_the_same():
-    first, again, other = (split_rows(100, Split(seed=seed, method="random")) for seed in (0, 0, 1))
+    first, again, other = (split_rows(100, 20, 0, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.validation, again.validation)
     assert not np.array_equal(first.validation, other.validation)
 
@@ -138,7 +137,7 @@ def test_no_straight_line_parts_the_spirals_and_the_nearest_neighbour_does():
 def test_preprocessing_is_fitted_on_the_training_rows_alone():
     plan, data = named(dataset={"name": "wine"})
     raw, classes = sklearn_datasets.load_wine(return_X_y=True)
-    rows = split_rows(len(raw), plan.spec.split, classes)
+    rows = split_rows(len(raw), plan.validation_rows, 0, 0, classes)
     truth = StandardScaler().fit(raw[rows.train])
     np.testing.assert_allclose(data.validation.x, truth.transform(raw[rows.validation]), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(data.validation.y, classes[rows.validation])
@@ -188,7 +187,7 @@ def test_missing_numbers_are_filled_as_scikit_learn_fills_them(uploaded, strateg
         loss={"name": "mse"},
         preprocessing={"numeric": {"name": "none"}},
     )
-    rows = split_rows(40, plan.spec.split)
+    rows = split_rows(40, plan.validation_rows, 0, 0)
     truth = SimpleImputer(strategy=strategy).fit(np.array(values)[rows.train])
     np.testing.assert_allclose(data.train.x, truth.transform(np.array(values)[rows.train]), rtol=1e-6)
     np.testing.assert_allclose(data.validation.x, truth.transform(np.array(values)[rows.validation]), rtol=1e-6)
@@ -214,7 +213,7 @@ def test_a_column_without_a_value_in_any_training_row_cannot_be_filled(uploaded)
 def test_a_number_to_predict_is_scaled_and_comes_back_in_its_own_units():
     plan, data = named(dataset={"name": "diabetes"}, training={"precision": "float64"})
     _, y = sklearn_datasets.load_diabetes(return_X_y=True)
-    rows = split_rows(len(y), plan.spec.split)
+    rows = split_rows(len(y), plan.validation_rows, 0, 0)
     assert data.train.y.mean().item() == pytest.approx(0, abs=1e-12)
     assert data.train.y.std(correction=0).item() == pytest.approx(1)
     np.testing.assert_allclose(data.preparation.target.inverse(data.validation.y.numpy()), y[rows.validation])

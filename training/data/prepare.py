@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from api_schemas.catalog.datasets import BundledEntry, NamedDatasetEntry
-from api_schemas.datasets import Column, Dataset, Upload
+from api_schemas.datasets import Column, Dataset, Split, Upload
 from api_schemas.jobs import JobSpec
-from api_schemas.plan import feature_columns
+from api_schemas.plan import feature_columns, split_sizes
 from training.build import build, resolve
 from training.data.preparation import BadData, Description, Feature, Preparation, fit
-from training.data.split import split_rows
+from training.data.split import Rows, split_rows
 
 __all__ = ["BadData", "Data", "Part", "prepare"]
 
@@ -82,7 +82,7 @@ def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
         BadData: when the rows cannot be prepared.
     """
     table = _upload(spec, dataset, arrays) if isinstance(spec.dataset, Upload) else _named(spec.dataset)
-    rows = split_rows(len(table.target), spec.split, table.target if table.classes else None)
+    rows = _split(table, spec.split)
     description = Description(columns=[], target=table.target_name, classes=table.classes)
     preparation = fit(table.features, table.target, description, spec.preprocessing, rows.train)
     x = preparation.transform({feature.name: feature.values for feature in table.features})
@@ -91,6 +91,12 @@ def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
     whole = Part(torch.from_numpy(x).to(dtype), torch.from_numpy(y).to(torch.int64 if table.classes else dtype))
     train, validation, test = (_take(whole, part) for part in (rows.train, rows.validation, rows.test))
     return Data(train, validation, test, preparation)
+
+
+def _split(table: _Table, split: Split) -> Rows:
+    count = len(table.target)
+    _, validation, test = split_sizes(count, split.validation, split.test)
+    return split_rows(count, validation, test, split.seed, table.target if split.method == "stratified" else None)
 
 
 def _take(whole: Part, rows: np.ndarray) -> Part:

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from api_schemas.datasets import Split
-from api_schemas.plan import split_sizes
-
 
 @dataclass(frozen=True)
 class Rows:
@@ -19,21 +16,20 @@ class Rows:
     test: np.ndarray
 
 
-def split_rows(rows: int, split: Split, classes: np.ndarray | None = None) -> Rows:
+def split_rows(rows: int, validation: int, test: int, seed: int, strata: np.ndarray | None = None) -> Rows:
     """Deal out the rows by chance.
 
     Args:
         rows: how many there are.
-        split: sizes, method and seed; the sizes are exactly those of `api_schemas.plan.split_sizes`.
-        classes: class of each row (rows,); needed to stratify, which gives each part every class's share, the odd
-            rows by the largest remainder.
+        validation: how many of them judge during training.
+        test: how many judge at the end.
+        seed: the same seed makes the same split.
+        strata: class of each row (rows,), to give each part every class's share, the odd rows by the largest
+            remainder; None for no regard to classes.
     """
-    _, validation, test = split_sizes(rows, split.validation, split.test)
-    rng = np.random.Generator(np.random.PCG64(split.seed))
-    left = rng.permutation(rows)
-    if split.method == "stratified" and classes is None:
-        raise ValueError("to stratify, the class of each row is needed")
-    strata = classes if split.method == "stratified" and classes is not None else np.zeros(rows, dtype=np.int64)
+    if strata is None:
+        strata = np.zeros(rows, dtype=np.int64)
+    left = np.random.Generator(np.random.PCG64(seed)).permutation(rows)
     left, held_validation = _hold_out(left, strata, validation)
     left, held_test = _hold_out(left, strata, test)
     return Rows(np.sort(left), np.sort(held_validation), np.sort(held_test))
