@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api_schemas.base import Time
+from api_schemas.catalog.entry import schema_by_kind
 from api_schemas.datasets import Dataset, Upload
 from api_schemas.errors import Conflict, InvalidRequest, NotFound
 from api_schemas.jobs import Job, JobSpec, JobState, Plan
@@ -15,7 +18,7 @@ from api_schemas.pages import Page
 from api_schemas.plan import make_plan
 from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
 from service.problems import documented
-from service.replies import Cursor, KnownDependency, Limit, Text, in_thread, page, reply, unchanged
+from service.replies import Cursor, KnownDependency, Limit, Text, document, in_thread, page, reply, unchanged
 from storage import jobs
 from storage.datasets import get_dataset
 from storage.idempotency import Once
@@ -76,6 +79,24 @@ def list_jobs(
     )
     found, following = jobs.list_jobs(gateway.database, project, wanted, limit=limit, cursor=cursor, sort=sort)
     return page(found, following, Job)
+
+
+@router.get(
+    "/schema",
+    response_model=None,
+    responses={
+        200: {"content": {"application/schema+json": {}}, "description": "A JSON Schema."},
+        304: {"description": "Nothing changed."},
+    },
+)
+def get_job_schema(_project: ProjectDependency, known: KnownDependency) -> Response:
+    """What a job may say, as JSON Schema; a field that holds an entry of the catalog names its kind under `catalog`."""
+    return document(_job_schema(), known, "application/schema+json")
+
+
+@cache
+def _job_schema() -> str:
+    return json.dumps(schema_by_kind(JobSpec))
 
 
 @router.get("/{job_id}", response_model=None, responses={200: {"model": Job}, 304: {"description": "Nothing changed."}})

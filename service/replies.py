@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Annotated, TypeVar
@@ -40,12 +41,20 @@ def page(data: list[ModelT], following: str | None, kind: type[ModelT]) -> Respo
     return reply(Page[kind](data=data, has_more=following is not None, next_cursor=following))
 
 
-def etag(version: int) -> str:
+def document(body: str, known: Known, media_type: str = "application/json") -> Response:
+    """A text that stays as it is while the gateway runs; one that the client has already is not sent again."""
+    version = hashlib.sha256(body.encode()).hexdigest()
+    if known.has(version):
+        return unchanged(version)
+    return Response(body, 200, {"Cache-Control": "no-cache", "ETag": etag(version)}, media_type)
+
+
+def etag(version: int | str) -> str:
     """A strong ETag: an object with the same version has the same bytes."""
     return f'"{version}"'
 
 
-def unchanged(version: int) -> Response:
+def unchanged(version: int | str) -> Response:
     """304: what the client has is still true."""
     return Response(status_code=304, headers={"ETag": etag(version), "Cache-Control": "no-cache"})
 
@@ -58,7 +67,7 @@ class Known:
         asked = re.search(r"(?:^|[,;\s])wait\s*=\s*(\d{1,6})", prefer or "")
         self.wait_seconds = min(int(asked.group(1)), LONGEST_WAIT_SECONDS) if asked else 0
 
-    def has(self, version: int) -> bool:
+    def has(self, version: int | str) -> bool:
         """Whether the client has this version."""
         return etag(version) in self._tags or "*" in self._tags
 

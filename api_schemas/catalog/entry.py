@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-from collections.abc import Generator
 from contextvars import ContextVar
 from typing import Any, ClassVar, Literal
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticKnownError, core_schema
 
@@ -80,8 +78,7 @@ class Entry(Schema):
     def describe(cls) -> CatalogEntry:
         """This entry as `GET /v1/catalog` tells it."""
         doc = inspect.cleandoc(cls.__doc__ or "")
-        with _entries_by_kind():
-            schema = cls.model_json_schema()
+        schema = schema_by_kind(cls)
         knobs = {key: value for key, value in schema["properties"].items() if key != "name"}
         return CatalogEntry(
             kind=cls.kind,
@@ -114,12 +111,11 @@ class Entry(Schema):
 _by_kind: ContextVar[bool] = ContextVar("_by_kind", default=False)
 
 
-@contextlib.contextmanager
-def _entries_by_kind() -> Generator[None]:
-    """Within it, a field that holds an entry is described by the kind alone, not by every entry that it may hold."""
+def schema_by_kind(model: type[BaseModel]) -> dict[str, Any]:
+    """A model's JSON Schema in which a field that holds an entry has the kind under `catalog`, not every entry."""
     token = _by_kind.set(True)
     try:
-        yield
+        return model.model_json_schema()
     finally:
         _by_kind.reset(token)
 
