@@ -6,8 +6,11 @@ optimizer's learning rate is multiplied with.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+import bisect
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Protocol
 
 from annotated_types import Ge, Gt, Le
 from pydantic import model_validator
@@ -17,6 +20,29 @@ from api_schemas.catalog.entry import Entry
 Factor = Annotated[float, Ge(0), Le(1000)]
 Gamma = Annotated[float, Gt(0), Le(1)]
 Unit = Literal["step", "epoch"]
+
+
+def half_cosine(start: float, end: float, place: float) -> float:
+    """From start to end along half a cosine; `place` goes from 0 to 1."""
+    return end + (start - end) * (1 + math.cos(math.pi * place)) / 2
+
+
+class Follower(Protocol):
+    """A factor that evaluations change."""
+
+    factor: float
+
+    def see(self, value: float) -> None:
+        """Take in the value of an evaluation."""
+        ...
+
+    def state(self) -> tuple[Any, ...]:
+        """What a checkpoint keeps: numbers and None."""
+        ...
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        """Go on from `state()`."""
+        ...
 
 
 class ScheduleEntry(Entry):
@@ -48,7 +74,7 @@ class ScheduleEntry(Entry):
         return None
 
     def factor(self, step: int, length: int, steps_per_epoch: int) -> float:
-        """The learning rate's factor.
+        """The learning rate's factor; of a piece that follows a metric, while the metric has not acted.
 
         Args:
             step: local step, from 0 to `length`; at `length` the piece is over, and a last piece holds that value.
@@ -57,9 +83,45 @@ class ScheduleEntry(Entry):
         """
         raise NotImplementedError
 
+    @property
+    def highest(self) -> float:
+        """No factor of this piece is above it."""
+        return 1.0
+
+    @property
+    def metric_followed(self) -> str | None:
+        """The metric that its factor depends on; None where the step alone decides."""
+        return None
+
+    def follower(self) -> Follower | None:
+        """What its factor is asked from while a run goes on, anew for each run; None where the step alone decides."""
+        return None
+
     def units(self, unit: Unit, step: int, steps_per_epoch: int) -> float:
         """A local step counted in steps or in epochs."""
         return step / steps_per_epoch if unit == "epoch" else step
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A piece at its place in a run."""
+
+    piece: ScheduleEntry
+    start: int
+    """Its first step."""
+    length: int
+    """In steps."""
+
+
+def lay_out(pieces: Sequence[ScheduleEntry], total_steps: int, steps_per_epoch: int) -> list[Placed]:
+    """Place pieces one after the other; one without a length takes what is left, and must be the last."""
+    placed: list[Placed] = []
+    start = 0
+    for piece in pieces:
+        length = piece.length(total_steps, steps_per_epoch) or max(1, total_steps - start)
+        placed.append(Placed(piece, start, length))
+        start += length
+    return placed
 
 
 class Factors:
@@ -73,16 +135,39 @@ class Factors:
 
     def __init__(self, pieces: Sequence[ScheduleEntry], total_steps: int, steps_per_epoch: int) -> None:
         self._steps_per_epoch = steps_per_epoch
-        self._pieces: list[tuple[int, int, ScheduleEntry]] = []
-        start = 0
-        for piece in pieces:
-            length = piece.length(total_steps, steps_per_epoch) or max(1, total_steps - start)
-            self._pieces.append((start, length, piece))
-            start += length
+        self._placed = lay_out(pieces, total_steps, steps_per_epoch)
+        self._starts = [placed.start for placed in self._placed]
+        self._followers = [piece.follower() for piece in pieces]
 
     def __call__(self, step: int) -> float:
         """The factor of a step, counted from 0; past its end the last piece holds its end value."""
-        start, length, piece = next(
-            (placed for placed in self._pieces if step < placed[0] + placed[1]), self._pieces[-1]
-        )
-        return piece.factor(min(step - start, length), length, self._steps_per_epoch)
+        index = self._index(step)
+        follower, placed = self._followers[index], self._placed[index]
+        if follower is not None:
+            return follower.factor
+        return placed.piece.factor(min(step - placed.start, placed.length), placed.length, self._steps_per_epoch)
+
+    def see(self, step: int, values: Mapping[str, float]) -> None:
+        """Take in an evaluation; it acts on the steps after it, where the piece of `step` follows one of its metrics.
+
+        Args:
+            step: the last step before the evaluation, counted from 0.
+            values: of the evaluation's metrics, such as `val/loss`.
+        """
+        index = self._index(step)
+        follower, metric = self._followers[index], self._placed[index].piece.metric_followed
+        if follower is not None and metric is not None:
+            follower.see(values[metric])
+
+    def state(self) -> list[tuple[Any, ...] | None]:
+        """What a checkpoint keeps: numbers and None."""
+        return [follower.state() if follower else None for follower in self._followers]
+
+    def restore(self, state: Sequence[tuple[Any, ...] | None]) -> None:
+        """Go on from `state()` of the same schedule."""
+        for follower, kept in zip(self._followers, state, strict=True):
+            if follower is not None and kept is not None:
+                follower.restore(kept)
+
+    def _index(self, step: int) -> int:
+        return bisect.bisect_right(self._starts, step) - 1
