@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import model_validator
 
-from api_schemas.catalog.schedule_entry import Factor, ScheduleEntry, Unit, half_cosine
+from api_schemas.catalog.schedule_entry import Factor, ScheduleEntry, Unit, counted, half_cosine
 
 
 class CosineRestarts(ScheduleEntry):
@@ -31,7 +31,7 @@ class CosineRestarts(ScheduleEntry):
         return max(1.0, self.final)
 
     def factor(self, step: int, length: int, steps_per_epoch: int) -> float:
-        since, cycle = self.units(self.unit, step, steps_per_epoch), self.every
+        since, cycle = counted(self.unit, step, steps_per_epoch), self.every
         if self.multiplier == 1:
             since %= cycle
         while since >= cycle:
@@ -59,7 +59,7 @@ class Cyclic(ScheduleEntry):
         return max(self.low, self.high)
 
     def factor(self, step: int, length: int, steps_per_epoch: int) -> float:
-        place = self.units(self.unit, step, steps_per_epoch) / self.half
+        place = counted(self.unit, step, steps_per_epoch) / self.half
         return self.low + (self.high - self.low) * (1 - abs(place % 2 - 1))
 
 
@@ -160,7 +160,7 @@ class Chebyshev(ScheduleEntry):
         return self.condition
 
     def factor(self, step: int, length: int, steps_per_epoch: int) -> float:
-        place = int(self.units(self.unit, step, steps_per_epoch)) % self.period
+        place = int(counted(self.unit, step, steps_per_epoch)) % self.period
         node, size = 0, 1
         for level in reversed(range(self.period.bit_length() - 1)):  # each doubling puts a mirror image after a node
             size *= 2

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from pydantic import model_validator
 
-from api_schemas.catalog.schedule_entry import Factor, Gamma, ScheduleEntry, Unit, half_cosine
+from api_schemas.catalog.schedule_entry import Factor, Gamma, ScheduleEntry, Unit, counted, half_cosine
 
 
 class Constant(ScheduleEntry):
@@ -93,7 +93,7 @@ class Exponential(ScheduleEntry):
     """What the rate shrinks by gamma over; between epochs it falls smoothly."""
 
     def factor(self, step: int, length: int, steps_per_epoch: int) -> float:
-        return self.gamma ** self.units(self.unit, step, steps_per_epoch)
+        return self.gamma ** counted(self.unit, step, steps_per_epoch)
 
 
 class Step(ScheduleEntry):
@@ -132,7 +132,7 @@ class MultiStep(ScheduleEntry):
         return self
 
     def factor(self, step: int, length: int, steps_per_epoch: int) -> float:
-        passed = self.units(self.unit, step, steps_per_epoch)
+        passed = counted(self.unit, step, steps_per_epoch)
         return self.gamma ** sum(milestone <= passed for milestone in self.milestones)
 
 
@@ -179,7 +179,7 @@ class OneOverT(ScheduleEntry):
     """What time is counted in."""
 
     def factor(self, step: int, length: int, steps_per_epoch: int) -> float:
-        return 1 / (1 + self.decay * self.units(self.unit, step, steps_per_epoch))
+        return 1 / (1 + self.decay * counted(self.unit, step, steps_per_epoch))
 
 
 class Rex(ScheduleEntry):

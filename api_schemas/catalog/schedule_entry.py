@@ -27,6 +27,11 @@ def half_cosine(start: float, end: float, place: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * place)) / 2
 
 
+def counted(unit: Unit, step: int, steps_per_epoch: int) -> float:
+    """A local step counted in steps or in epochs."""
+    return step / steps_per_epoch if unit == "epoch" else step
+
+
 class Follower(Protocol):
     """A factor that evaluations change."""
 
@@ -96,10 +101,6 @@ class ScheduleEntry(Entry):
     def follower(self) -> Follower | None:
         """What its factor is asked from while a run goes on, anew for each run; None where the step alone decides."""
         return None
-
-    def units(self, unit: Unit, step: int, steps_per_epoch: int) -> float:
-        """A local step counted in steps or in epochs."""
-        return step / steps_per_epoch if unit == "epoch" else step
 
 
 @dataclass(frozen=True)
