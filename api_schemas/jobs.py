@@ -8,10 +8,12 @@ from annotated_types import Ge, Gt, Le, MaxLen
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from api_schemas.base import Label, Reply, Schema, Slug, Time
+from api_schemas.catalog.averaging import Averaging
 from api_schemas.catalog.losses import Loss
 from api_schemas.catalog.models import Mlp, Model
 from api_schemas.catalog.optimizers import Adam, Optimizer
 from api_schemas.catalog.preprocessing import Encoding, OneHot, Preprocessing, Standard
+from api_schemas.catalog.schedule_entry import ScheduleEntry
 from api_schemas.catalog.schedules import Constant, Schedule
 from api_schemas.datasets import DatasetReference, Split
 from api_schemas.errors import Fault
@@ -21,6 +23,11 @@ TERMINAL: frozenset[JobState] = frozenset({"succeeded", "failed", "cancelled"})
 """End states; a job never leaves one."""
 HELD: frozenset[JobState] = frozenset({"running", "pausing", "cancelling"})
 """States in which a worker holds the job under a lease."""
+
+LayerRates = Annotated[
+    dict[Annotated[str, StringConstraints(min_length=1, max_length=200)], Annotated[float, Ge(0), Le(1000)]],
+    MaxLen(100),
+]
 
 Tags = Annotated[dict[Label, Annotated[str, StringConstraints(max_length=200)]], MaxLen(50)]
 
@@ -53,13 +60,29 @@ class Training(Schema):
     epochs: Annotated[int, Ge(1), Le(1_000_000)] = 30
     """How often every training row is seen."""
     batch_size: Annotated[int, Ge(1), Le(1_000_000)] = 64
-    """Rows a step."""
+    """Rows that go through the network at once."""
+    accumulate_batches: Annotated[int, Ge(1), Le(10_000)] = 1
+    """Batches a step: loss and gradient are the mean over the rows of all of them, so memory is that of one batch. The
+    last step of an epoch has what is left."""
     drop_last: bool = False
     """Leave out the rows of an epoch that do not fill a batch."""
     seed: Annotated[int, Ge(0), Le(2**63 - 1)] = 0
     """Decides the initial weights, the order of the rows and the dropout; the same seed gives the same curve."""
     gradient_clip_norm: Annotated[float, Gt(0), Le(1e6)] | None = None
     """Longest gradient that is let through; a longer one is shortened to this."""
+    gradient_clip_value: Annotated[float, Gt(0), Le(1e6)] | None = None
+    """Largest element of the gradient that is let through; each is brought between this and its negative."""
+    gradient_clip_percentile: Annotated[float, Gt(0), Le(100)] | None = None
+    """Shortens the gradient to this percentile of the last 1,000 steps' norms (AutoClip, Seetharaman et al. 2020); 10
+    is usual."""
+    decay_norms_and_biases: bool = True
+    """Whether weight decay also acts on biases and on the scales of normalizations, which is on every weight that has
+    one dimension only."""
+    layer_rates: LayerRates = {}
+    """Factors of the learning rate by weight name, such as `{"0.*": 0.1}`; `*` stands for any characters. The first
+    pattern that matches counts."""
+    averaging: Averaging | None = None
+    """Which average of the weights is judged and kept instead of the last ones."""
     precision: Literal["float32", "float64"] = "float32"
     """The numbers that weights and data are kept in."""
     early_stopping: EarlyStopping | None = None
@@ -68,6 +91,14 @@ class Training(Schema):
     """How much work a lost machine may cost at most."""
     evaluate_every_epochs: Annotated[int, Ge(1), Le(1_000_000)] = 1
     """How often the validation rows judge."""
+
+    @model_validator(mode="after")
+    def _one_way_to_clip(self) -> Training:
+        ways = ("gradient_clip_norm", "gradient_clip_value", "gradient_clip_percentile")
+        given = [way for way in ways if getattr(self, way) is not None]
+        if len(given) > 1:
+            raise ValueError(f"a gradient is clipped in one way; give only one of {' and '.join(given)}")
+        return self
 
 
 class Resources(Schema):
@@ -106,17 +137,23 @@ class JobSpec(Schema):
     optimizer: Optimizer = Adam()
     schedule: Schedule = [Constant()]
     """How the learning rate goes; pieces follow each other, the last one takes what is left."""
+    momentum_schedule: Schedule | None = None
+    """How the optimizer's momentum goes, or the first of its betas; factors as in `schedule`."""
+    weight_decay_schedule: Schedule | None = None
+    """How the optimizer's weight decay goes; factors as in `schedule`."""
     training: Training = Training()
     resources: Resources = Resources()
 
     @model_validator(mode="after")
     def _only_the_last_piece_is_open(self) -> JobSpec:
-        for piece in self.schedule[:-1]:
-            if piece.steps is None and piece.epochs is None and piece.fraction is None:
-                raise ValueError(
-                    f"schedule: only the last piece may leave its length open; give {piece.name!r} steps, epochs or "
-                    "fraction"
-                )
+        for field in ("schedule", "momentum_schedule", "weight_decay_schedule"):
+            pieces: list[ScheduleEntry] = getattr(self, field) or []
+            for piece in pieces[:-1]:
+                if piece.steps is None and piece.epochs is None and piece.fraction is None:
+                    raise ValueError(
+                        f"{field}: only the last piece may leave its length open; give {piece.name!r} steps, epochs "
+                        "or fraction"
+                    )
         return self
 
 

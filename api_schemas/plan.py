@@ -47,6 +47,11 @@ def split_sizes(rows: int, validation: float, test: float) -> tuple[int, int, in
     return rows - sum(held), held[0], held[1]
 
 
+def batches_per_epoch(rows: int, batch_size: int, drop_last: bool) -> int:
+    """How many batches the training rows make; the last may be smaller, unless it is dropped then."""
+    return rows // batch_size if drop_last else math.ceil(rows / batch_size)
+
+
 def nearest(name: str, known: list[str]) -> str:
     """A phrase that names the nearest of the known names, else the first few of them."""
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
@@ -76,11 +81,12 @@ def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
     faults = _faults(spec, train, validation)
     if faults:
         raise InvalidRequest.of(faults)
-    batch = spec.training.batch_size
-    steps_per_epoch = train // batch if spec.training.drop_last else math.ceil(train / batch)
-    total_steps = steps_per_epoch * spec.training.epochs
+    training = spec.training
+    batches = batches_per_epoch(train, training.batch_size, training.drop_last)
+    steps_per_epoch = math.ceil(batches / training.accumulate_batches)
+    total_steps = steps_per_epoch * training.epochs
     parameters = spec.model.parameter_count(shape.inputs, shape.outputs)
-    step_seconds = _SECONDS_A_STEP + 6 * parameters * batch / _FLOPS_A_SECOND
+    batch_seconds = _SECONDS_A_STEP + 6 * parameters * training.batch_size / _FLOPS_A_SECOND
     return Plan(
         spec=spec,
         train_rows=train,
@@ -90,7 +96,7 @@ def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
         total_steps=total_steps,
         parameters=parameters,
         memory_bytes=_BYTES_A_NUMBER * (4 * parameters + shape.rows * shape.inputs),
-        seconds=round(total_steps * step_seconds, 3),
+        seconds=round(training.epochs * batches * batch_seconds, 3),
         warnings=_warnings(spec, total_steps, steps_per_epoch),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from api_schemas.catalog.activations import ActivationEntry
+from api_schemas.catalog.averaging import AveragingEntry
 from api_schemas.catalog.datasets import NamedDatasetEntry
 from api_schemas.catalog.entry import CatalogEntry, Entry, Kind
 from api_schemas.catalog.losses import LossEntry
@@ -21,6 +22,7 @@ FAMILIES: dict[Kind, type[Entry]] = {
         PreprocessingEntry,
         EncodingEntry,
         LossEntry,
+        AveragingEntry,
         ModelEntry,
         ActivationEntry,
         NamedDatasetEntry,
