@@ -15,6 +15,8 @@ from torch import Tensor
 
 from training.files import write_whole
 
+_CPU = torch.device("cpu")
+
 
 class UnreadableCheckpoint(Exception):
     """The file is no checkpoint, is damaged, or belongs to another run."""
@@ -35,13 +37,21 @@ def save_state(path: Path, state: Any, run: str, owner: str = "") -> None:
         run: says which run it belongs to; only the same run may read it.
         owner: noted in the file, so that two owners of the same run never have the same bytes.
     """
-    tensors: dict[str, Tensor] = {}
-    layout = json.dumps(_pack(state, tensors))
-    save_tensors(path, tensors, {"run": run, "owner": owner, "state": layout})
+    held: dict[int, tuple[int, Tensor]] = {}
+    packed = _pack(state, held)
+    layouts = [_layout(tensor) for _, tensor in held.values()]
+    stored = {str(place): tensor.permute(layouts[place][0]) for place, tensor in held.values()}
+    layout = {"state": packed, "tensors": layouts}
+    save_tensors(path, stored, {"run": run, "owner": owner, "layout": json.dumps(layout)})
 
 
-def load_state(path: Path, run: str) -> Any:
-    """Read back what `save_state` wrote, tensors on the CPU.
+def load_state(path: Path, run: str, device: torch.device = _CPU) -> Any:
+    """Read back what `save_state` wrote.
+
+    Args:
+        path: the file.
+        run: whose it has to be.
+        device: where the tensors go that were not on the CPU; those that were stay there.
 
     Raises:
         UnreadableCheckpoint: on a file that it cannot have written for this run.
@@ -49,24 +59,48 @@ def load_state(path: Path, run: str) -> Any:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-            layout = json.loads(metadata["state"])
+            stored = [file.get_tensor(str(place)) for place in range(len(file.keys()))]
+            layout = json.loads(metadata["layout"])
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise UnreadableCheckpoint(f"{path.name} is no whole checkpoint: {error}") from error
     if metadata.get("run") != run:
         raise UnreadableCheckpoint(f"{path.name} belongs to another run")
-    return _unpack(layout, tensors)
+    tensors = [
+        _laid_out(tensor, order).to(device if moved else "cpu")
+        for tensor, (order, moved) in zip(stored, layout["tensors"], strict=True)
+    ]
+    return _unpack(layout["state"], tensors)
 
 
-def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """The JSON of a value; its tensors are moved into `tensors` under the names that the JSON has for them."""
+def _layout(tensor: Tensor) -> tuple[list[int], bool]:
+    """The order of its dimensions in memory, and whether it is elsewhere than on the CPU.
+
+    Kernels for matrices round by the order of the dimensions, and a file knows one order only.
+    """
+    return sorted(range(tensor.dim()), key=tensor.stride, reverse=True), tensor.device.type != "cpu"
+
+
+def _laid_out(stored: Tensor, order: list[int]) -> Tensor:
+    """The tensor whose dimensions were stored in this order.
+
+    It is a copy: a file's tensors may stand at odd addresses, for which kernels round otherwise too.
+    """
+    return stored.clone().permute([order.index(dimension) for dimension in range(len(order))])
+
+
+def _pack(value: Any, tensors: dict[int, tuple[int, Tensor]]) -> Any:
+    """The JSON of a value.
+
+    Args:
+        value: what to pack.
+        tensors: takes its tensors by identity, each with its place; what is held twice is one tensor when it is read.
+    """
     if isinstance(value, Tensor):
-        name = str(len(tensors))
-        tensors[name] = value
-        return {"tensor": name}
+        place, _ = tensors.setdefault(id(value), (len(tensors), value))
+        return {"tensor": place}
     if isinstance(value, Mapping):
         # Pairs and not an object: JSON would turn the optimizer's whole-number keys into text.
-        return {"dict": [[key, _pack(item, tensors)] for key, item in value.items()]}
+        return {"dict": [[_pack(key, tensors), _pack(item, tensors)] for key, item in value.items()]}
     if isinstance(value, tuple):
         return {"tuple": [_pack(item, tensors) for item in value]}
     if isinstance(value, list):
@@ -76,7 +110,7 @@ def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
     raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}")
 
 
-def _unpack(layout: Any, tensors: dict[str, Tensor]) -> Any:
+def _unpack(layout: Any, tensors: list[Tensor]) -> Any:
     if isinstance(layout, list):
         return [_unpack(item, tensors) for item in layout]
     if not isinstance(layout, dict):
@@ -86,21 +120,7 @@ def _unpack(layout: Any, tensors: dict[str, Tensor]) -> Any:
         return tensors[held]
     if kind == "tuple":
         return tuple(_unpack(item, tensors) for item in held)
-    return {key: _unpack(item, tensors) for key, item in held}
-
-
-def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Put an optimizer back where it was, bit for bit.
-
-    torch's own loading gives every state tensor its weight's type, which rounds or widens those that have another.
-    """
-    optimizer.load_state_dict(state)
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    for place, saved in state["state"].items():
-        loaded = optimizer.state[weights[place]]
-        for name, value in saved.items():
-            if isinstance(value, Tensor):
-                loaded[name] = value.to(loaded[name].device, copy=True)
+    return {_unpack(key, tensors): _unpack(item, tensors) for key, item in held}
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:

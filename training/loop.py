@@ -14,12 +14,13 @@ from torch import Tensor
 from api_schemas.catalog.schedule_entry import Factors
 from api_schemas.jobs import JobSpec, Plan
 from training.build import build_loss, build_model, build_optimizer
-from training.checkpoint import digest, load_optimizer, load_state, save_state, save_tensors
+from training.checkpoint import digest, load_state, save_state, save_tensors
 from training.data.prepare import Data, Part
 from training.device import make_deterministic, random_state, set_random_state
 from training.evaluation import Patience, evaluate
 from training.events import CheckpointDue, Diverged, Evaluation, Happening, Points
 from training.gradient import Gradient
+from training.optimizer_state import load_optimizer, optimizer_state
 from training.recording import Recording
 
 __all__ = ["CheckpointDue", "Diverged", "Evaluation", "Happening", "Points", "Run"]
@@ -95,7 +96,7 @@ class Run:
         Raises:
             UnreadableCheckpoint: when the file is damaged or belongs to another run.
         """
-        state = load_state(path, self._identity)
+        state = load_state(path, self._identity, self._device)
         self._model.load_state_dict(state["model"])
         load_optimizer(self._optimizer, state["optimizer"])
         self._random = state["random"]
@@ -132,7 +133,7 @@ class Run:
     def _state(self) -> dict[str, Any]:
         return {
             "model": self._model.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": optimizer_state(self._optimizer),
             "random": self._random,
             "position": (self.steps_done, self._evaluated, self._checkpointed),
             "patience": (self._patience.best, self._patience.waited) if self._patience else None,
