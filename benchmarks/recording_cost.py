@@ -14,7 +14,7 @@ import argparse
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ FLUSH_SECONDS = 0.1
 class Unrecorded(Run):
     """Anneal's loop that measures and tells nothing."""
 
-    def _record(self, loss: Tensor, rate: float) -> Tensor:
+    def _record(self, loss: Tensor, values: Sequence[float]) -> Tensor:
         return loss
 
     def _tell(self) -> Iterator[Points]:

@@ -12,9 +12,6 @@ from api_schemas.catalog.call import Call, Name
 from api_schemas.catalog.entry import Entry
 from api_schemas.catalog.losses import LossEntry
 from api_schemas.catalog.models import ModelEntry
-from api_schemas.catalog.optimizers import OptimizerEntry
-
-_FUSED_DEVICES = ("cpu", "cuda")
 
 
 def resolve(entry: Entry) -> Any:
@@ -63,10 +60,3 @@ def build_model(entry: ModelEntry, inputs: int, outputs: int) -> torch.nn.Module
 def build_loss(entry: LossEntry) -> torch.nn.Module:
     """A loss of scores (rows, outputs) and targets (rows,), the mean over the rows."""
     return build(entry)
-
-
-def build_optimizer(entry: OptimizerEntry, weights: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
-    """An optimizer in the quickest form that torch has for these weights: one fused kernel, else foreach."""
-    fusible = all(w.device.type in _FUSED_DEVICES and w.is_floating_point() for w in weights)
-    form = {"fused": True} if entry.form == "fused" and fusible else {"foreach": True} if entry.form != "plain" else {}
-    return evaluate(entry.call(weights, **form))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -11,21 +12,26 @@ from training.events import Diverged, Points
 
 
 class Recording:
-    """Collects the points of consecutive steps at the cost of three list appends a step."""
+    """Collects the points of consecutive steps at the cost of three list appends a step.
 
-    def __init__(self) -> None:
+    Args:
+        scheduled: the series beside loss and gradient norm, whose values are known without the device.
+    """
+
+    def __init__(self, scheduled: Iterable[str] = ("lr",)) -> None:
+        self._scheduled = tuple(scheduled)
         self._losses: list[Tensor] = []
         self._norms: list[Tensor] = []
-        self._rates: list[float] = []
+        self._values: list[Sequence[float]] = []
 
     def __len__(self) -> int:
-        return len(self._rates)
+        return len(self._values)
 
-    def add(self, loss: Tensor, norm: Tensor, rate: float) -> None:
-        """Keep a step's loss (), gradient norm () and learning rate, without waiting for the device."""
+    def add(self, loss: Tensor, norm: Tensor, values: Sequence[float]) -> None:
+        """Keep a step's loss (), gradient norm () and scheduled values, without waiting for the device."""
         self._losses.append(loss)
         self._norms.append(norm)
-        self._rates.append(rate)
+        self._values.append(values)
 
     def take(self, steps_done: int) -> tuple[Points, Diverged | None]:
         """The points since the last call, in one transfer from the device, and the first that is not finite.
@@ -34,8 +40,13 @@ class Recording:
         """
         first = steps_done - len(self)
         losses, norms = torch.stack([torch.stack(self._losses), torch.stack(self._norms)]).tolist()
-        series = {"train/loss": losses, "lr": self._rates, "train/grad_norm": norms}
-        self._losses, self._norms, self._rates = [], [], []
+        scheduled = [list(values) for values in zip(*self._values, strict=True)]
+        series = {
+            "train/loss": losses,
+            **dict(zip(self._scheduled, scheduled, strict=True)),
+            "train/grad_norm": norms,
+        }
+        self._losses, self._norms, self._values = [], [], []
         for place, measured in enumerate(zip(losses, norms, strict=True)):
             for key, value in zip(("train/loss", "train/grad_norm"), measured, strict=True):
                 if not math.isfinite(value):

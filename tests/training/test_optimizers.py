@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from api_schemas.catalog.optimizers import OptimizerEntry
-from training.build import build_optimizer, resolve
+from training.build import resolve
+from training.optimization import build_optimizer
 from training.loop import Points
 
 ENTRIES = OptimizerEntry.members()
