@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from api_schemas.catalog import FAMILIES, CatalogEntry
 from api_schemas.errors import NotFound
+from api_schemas.nearest import nearest
 from api_schemas.pages import Page
-from api_schemas.plan import nearest
 from service.gateway import ProjectDependency
 from service.problems import documented
 from service.replies import KnownDependency, document

@@ -13,8 +13,8 @@ from starlette.responses import Response
 from api_schemas.base import Label
 from api_schemas.datasets import ColumnChoice, ColumnChoices, Dataset, DatasetChange, Format, Preview
 from api_schemas.errors import Fault, InvalidRequest
+from api_schemas.nearest import nearest
 from api_schemas.pages import Page
-from api_schemas.plan import nearest
 from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
 from service.problems import documented
 from service.replies import Cursor, KnownDependency, Limit, Text, in_thread, page, reply, unchanged

@@ -25,7 +25,7 @@ from api_schemas.errors import (
     Problem,
     UnsupportedMediaType,
 )
-from api_schemas.plan import nearest
+from api_schemas.nearest import nearest
 
 MEDIA_TYPE = "application/problem+json"
 

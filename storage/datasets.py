@@ -11,7 +11,7 @@ from api_schemas.datasets import Column, ColumnChoice, Dataset, DatasetChange, F
 from api_schemas.errors import Conflict, Fault, InvalidRequest
 from api_schemas.ids import new_id
 from api_schemas.jobs import TERMINAL
-from api_schemas.plan import nearest
+from api_schemas.nearest import nearest
 from storage.artifacts import Artifact
 from storage.database import Database, fetch, now, owned
 from storage.idempotency import Once, forget, once

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from api_schemas.catalog.optimizers import OptimizerEntry
-from training.build import build_optimizer
+from training.optimization import build_optimizer
 
 
 def entry_of(**optimizer) -> OptimizerEntry:

@@ -1,0 +1,101 @@
+"""What a job cannot ask of its optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from api_schemas.catalog.optimizers import OptimizerEntry
+from api_schemas.catalog.schedule_entry import ScheduleEntry
+from api_schemas.errors import Fault
+from api_schemas.jobs import JobSpec
+from api_schemas.nearest import nearest
+
+
+def step_faults(spec: JobSpec, total_steps: int, steps_per_epoch: int, weights: Sequence[str]) -> Iterator[Fault]:
+    """Each thing that would keep the steps from being what the spec says.
+
+    Args:
+        spec: of the job.
+        total_steps: of the run.
+        steps_per_epoch: what one epoch is in steps.
+        weights: names of the network's weights.
+    """
+    yield from _schedule_faults(spec)
+    yield from _group_faults(spec)
+    yield from _pattern_faults(spec, weights)
+    yield from _averaging_faults(spec, total_steps, steps_per_epoch)
+
+
+def _schedule_faults(spec: JobSpec) -> Iterator[Fault]:
+    name, momentum = spec.optimizer.name, _knob(spec.optimizer, spec.optimizer.momentum_knob)
+    scheduled: list[tuple[str, Sequence[ScheduleEntry] | None, float | None]] = [
+        ("momentum", spec.momentum_schedule, momentum),
+        ("weight_decay", spec.weight_decay_schedule, _knob(spec.optimizer, "weight_decay")),
+    ]
+    for knob, pieces, value in scheduled:
+        if pieces and not value:
+            why = f"has no {knob} to schedule" if value is None else f"has {knob} 0 here, and every factor leaves it 0"
+            yield Fault(pointer=f"/{knob}_schedule", code="nothing_to_schedule", message=f"{name!r} {why}")
+    if spec.momentum_schedule and momentum:
+        highest = max(piece.highest for piece in spec.momentum_schedule)
+        if momentum * highest >= 1:
+            yield Fault(
+                pointer="/momentum_schedule",
+                code="momentum_too_high",
+                message=f"a factor of {highest:g} takes the momentum {momentum:g} to {momentum * highest:g}, and it "
+                f"has to stay below 1; keep the factors below {1 / momentum:.4g}",
+            )
+
+
+def _knob(entry: OptimizerEntry, key: str) -> float | None:
+    """The value of a knob, of betas the first; None where the optimizer has no such knob."""
+    value = entry.knobs().get(key)
+    return value[0] if isinstance(value, tuple) else value
+
+
+def _group_faults(spec: JobSpec) -> Iterator[Fault]:
+    if not (spec.optimizer.one_group or spec.optimizer.takes_model):
+        return
+    asked = {
+        "layer_rates": bool(spec.training.layer_rates),
+        "decay_norms_and_biases": not spec.training.decay_norms_and_biases,
+    }
+    for field, given in asked.items():
+        if given:
+            yield Fault(
+                pointer=f"/training/{field}",
+                code="one_group_only",
+                message=f"{spec.optimizer.name!r} treats all weights alike; leave `{field}` out",
+            )
+
+
+def _pattern_faults(spec: JobSpec, weights: Sequence[str]) -> Iterator[Fault]:
+    for pattern in spec.training.layer_rates:
+        if not any(fnmatchcase(name, pattern) for name in weights):
+            place = pattern.replace("~", "~0").replace("/", "~1")
+            yield Fault(
+                pointer=f"/training/layer_rates/{place}",
+                code="unknown_weight",
+                message=f"no weight has a name like {pattern!r}; {nearest(pattern, weights)}",
+            )
+
+
+def _averaging_faults(spec: JobSpec, total_steps: int, steps_per_epoch: int) -> Iterator[Fault]:
+    averaging = spec.training.averaging
+    if averaging is None:
+        return
+    if spec.optimizer.switches_mode:
+        yield Fault(
+            pointer="/training/averaging",
+            code="averages_already",
+            message=f"{spec.optimizer.name!r} averages the weights itself; leave `averaging` out",
+        )
+    first = averaging.first_step(total_steps, steps_per_epoch)
+    if first > total_steps:
+        yield Fault(
+            pointer="/training/averaging",
+            code="never_averages",
+            message=f"the run has {total_steps} steps, and the average would begin after {first}; start earlier or "
+            "average more often",
+        )
