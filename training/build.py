@@ -7,9 +7,12 @@ from importlib import import_module
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from api_schemas.catalog.call import Call, Name
 from api_schemas.catalog.entry import Entry
+from api_schemas.catalog.initializations import INITIALIZATION_ROWS
+from api_schemas.catalog.layers import InputShape
 from api_schemas.catalog.losses import LossEntry
 from api_schemas.catalog.models import ModelEntry
 
@@ -52,9 +55,21 @@ def _named(target: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def build_model(entry: ModelEntry, inputs: int, outputs: int) -> torch.nn.Module:
-    """A network from (rows, inputs) to scores of shape (rows, outputs), its weights drawn from torch's generator."""
-    return build(entry, inputs, outputs)
+def build_model(entry: ModelEntry, shape: InputShape, outputs: int) -> torch.nn.Sequential:
+    """A network from (rows, shape.width) to scores (rows, outputs), its weights as torch's layers draw them."""
+    return evaluate(entry.network(shape, outputs))
+
+
+def initialize(entry: ModelEntry, model: torch.nn.Sequential, rows: Tensor) -> None:
+    """Set a network's weights in place, as its entry wants them, from torch's generator.
+
+    Args:
+        entry: what the network was built from.
+        model: where it shall train.
+        rows: prepared training rows (rows, inputs); the first few may be looked at.
+    """
+    device = next(model.parameters()).device
+    evaluate(entry.initialize(model, rows[:INITIALIZATION_ROWS].to(device)))
 
 
 def build_loss(entry: LossEntry) -> torch.nn.Module:

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from api_schemas.catalog.schedule_entry import Factors, ScheduleEntry
 from api_schemas.jobs import JobSpec, Plan
-from api_schemas.plan import batches_per_epoch
+from api_schemas.plan import batches_per_epoch, input_shape
 from training.averaging import WeightAverage, refresh_batch_statistics
-from training.build import build_loss, build_model
+from training.build import build_loss, build_model, initialize
 from training.checkpoint import digest, load_state, save_state, save_tensors
 from training.data.prepare import Data, Part
 from training.device import make_deterministic, random_state, set_random_state
@@ -49,7 +49,8 @@ class Run:
         torch.manual_seed(spec.training.seed)
         self._spec, self._plan, self._data, self._device = spec, plan, data, device
         dtype = getattr(torch, spec.training.precision)
-        self._model = build_model(spec.model, data.inputs, data.outputs).to(device, dtype)
+        self._model = build_model(spec.model, input_shape(spec, data.inputs), data.outputs).to(device, dtype)
+        initialize(spec.model, self._model, data.train.x)
         self._weights = list(self._model.parameters())
         self._loss = build_loss(spec.loss)
         training = spec.training

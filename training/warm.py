@@ -9,6 +9,9 @@ from importlib import import_module
 
 import torch
 
-for _module in ("sklearn.datasets", "training.losses", "training.models", "training.optimizers"):
-    import_module(_module)
+_MODULES = ("initializations", "losses", "normalizations", "optimizers")
+
+import_module("sklearn.datasets")
+for _module in _MODULES:
+    import_module(f"training.{_module}")
 torch.optim.SGD([torch.nn.Parameter(torch.empty(1))], lr=1.0)  # the first optimizer loads torch's compiler

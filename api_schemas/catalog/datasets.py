@@ -23,6 +23,8 @@ class NamedDatasetEntry(Entry):
     """How many columns it has beside the target."""
     classes: ClassVar[tuple[str, ...]] = ()
     """The names of its classes."""
+    image: ClassVar[tuple[int, int, int] | None] = None
+    """Channels, height and width of a row that is a picture, laid out flat in that order."""
 
     @property
     def rows(self) -> int:
@@ -34,16 +36,27 @@ class NamedDatasetEntry(Entry):
         """Rows of each class; for regression one number, all rows."""
         raise NotImplementedError
 
+    @property
+    def scale_ratio(self) -> float:
+        """Largest standard deviation of a feature over the smallest; 1 where all are of one unit, as pixels are."""
+        return 1.0
+
 
 class BundledEntry(NamedDatasetEntry):
     """A dataset that ships with scikit-learn."""
 
     counts: ClassVar[tuple[int, ...]]
     """Rows of each class."""
+    spread: ClassVar[float] = 1.0
+    """Its `scale_ratio`, as measured."""
 
     @property
     def class_counts(self) -> tuple[int, ...]:
         return self.counts
+
+    @property
+    def scale_ratio(self) -> float:
+        return self.spread
 
 
 class Digits(BundledEntry):
@@ -53,6 +66,7 @@ class Digits(BundledEntry):
     target = "sklearn.datasets.load_digits"
     task = "classification"
     features = 64
+    image = (1, 8, 8)
     classes = tuple("0123456789")
     counts = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
     name: Literal["digits"] = "digits"
@@ -67,6 +81,7 @@ class Iris(BundledEntry):
     features = 4
     classes = ("setosa", "versicolor", "virginica")
     counts = (50, 50, 50)
+    spread = 4.05
     name: Literal["iris"] = "iris"
 
 
@@ -79,6 +94,7 @@ class Wine(BundledEntry):
     features = 13
     classes = ("class_0", "class_1", "class_2")
     counts = (59, 71, 48)
+    spread = 2530
     name: Literal["wine"] = "wine"
 
 
@@ -91,6 +107,7 @@ class BreastCancer(BundledEntry):
     features = 30
     classes = ("malignant", "benign")
     counts = (212, 357)
+    spread = 215_171
     name: Literal["breast_cancer"] = "breast_cancer"
 
 
@@ -107,6 +124,8 @@ class Diabetes(BundledEntry):
 
 class GeneratorEntry(NamedDatasetEntry):
     """A dataset that is computed from a few knobs and a seed."""
+
+    kind = "generators"
 
     n: Rows = 1000
     """How many rows."""
@@ -147,3 +166,7 @@ class BadlyScaled(GeneratorEntry):
     """Largest standard deviation of a feature over the smallest."""
     noise: Annotated[float, Ge(0), Le(10)] = 0.1
     """Standard deviation of the target's noise; the target's own is about 1."""
+
+    @property
+    def scale_ratio(self) -> float:
+        return self.ratio

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api_schemas.catalog.datasets import NamedDatasetEntry
+from api_schemas.catalog.layers import InputShape
 from api_schemas.errors import InvalidRequest
 from api_schemas.jobs import JobSpec
 from api_schemas.plan import make_plan, nearest, split_sizes
@@ -29,7 +30,7 @@ def plan_of(**spec):
 @pytest.mark.parametrize("model", MODELS, ids=str)
 def test_the_parameters_are_those_of_the_built_network(model):
     plan = plan_of(model=model)
-    built = build_model(plan.spec.model, 64, 10)
+    built = build_model(plan.spec.model, InputShape(64), 10)
     assert plan.parameters == sum(weight.numel() for weight in built.parameters())
 
 

@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 from sklearn import datasets as sklearn_datasets
 
+from api_schemas.catalog.layers import InputShape
 from api_schemas.catalog.optimizers import OptimizerEntry
 from api_schemas.jobs import JobSpec
 from training.build import build_model
@@ -147,7 +148,7 @@ def test_a_model_file_holds_all_that_a_prediction_needs(make_run, tmp_path):
     bunch = sklearn_datasets.load_wine()
     assert [column["name"] for column in preparation["columns"]] == bunch.feature_names
     x = (bunch.data - arrays["preparation/inputs.shift"]) / arrays["preparation/inputs.scale"]
-    model = build_model(JobSpec.model_validate_json(metadata["spec"]).model, 13, 3).eval()
+    model = build_model(JobSpec.model_validate_json(metadata["spec"]).model, InputShape(13), 3).eval()
     weights = {name[8:]: torch.from_numpy(a) for name, a in arrays.items() if name.startswith("weights/")}
     model.load_state_dict(weights)
     with torch.no_grad():

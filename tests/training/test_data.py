@@ -10,6 +10,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from api_schemas.catalog.datasets import NamedDatasetEntry
+from api_schemas.catalog.layers import InputShape
 from api_schemas.datasets import ColumnChoice, Dataset
 from api_schemas.jobs import JobSpec
 from api_schemas.plan import make_plan, split_sizes
@@ -165,7 +166,7 @@ def _code(size):
 def _network(plan, data):
     from training.build import build_model
 
-    return build_model(plan.spec.model, data.inputs, data.outputs)
+    return build_model(plan.spec.model, InputShape(data.inputs), data.outputs)
 
 
 def test_whole_numbers_are_classes_where_the_loss_is_for_classes(uploaded):

@@ -1,0 +1,95 @@
+"""The initializations: each sets a network's linear and convolutional weights in place, and their biases to 0."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+
+def he_normal(model: nn.Module, slope: float) -> None:
+    """Normal weights of variance 2 / ((1 + slope^2) fan_in) (He et al. 2015); `slope` is the activation's below 0."""
+    fill_weights(model, lambda weight: nn.init.kaiming_normal_(weight, a=slope))
+
+
+def he_uniform(model: nn.Module, slope: float) -> None:
+    """Uniform weights of variance 2 / ((1 + slope^2) fan_in) (He et al. 2015); `slope` is the activation's below 0."""
+    fill_weights(model, lambda weight: nn.init.kaiming_uniform_(weight, a=slope))
+
+
+def xavier_normal(model: nn.Module, gain: float) -> None:
+    """Normal weights of variance gain^2 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
+    fill_weights(model, lambda weight: nn.init.xavier_normal_(weight, gain))
+
+
+def xavier_uniform(model: nn.Module, gain: float) -> None:
+    """Uniform weights of variance gain^2 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
+    fill_weights(model, lambda weight: nn.init.xavier_uniform_(weight, gain))
+
+
+def orthogonal(model: nn.Module, gain: float) -> None:
+    """`gain` times a matrix (outputs, fan_in) with orthonormal rows or columns (Saxe et al. 2014)."""
+    fill_weights(model, lambda weight: nn.init.orthogonal_(weight, gain))
+
+
+def normal(model: nn.Module, std: float) -> None:
+    """Normal weights of one standard deviation."""
+    fill_weights(model, lambda weight: nn.init.normal_(weight, std=std))
+
+
+def zeros(model: nn.Module) -> None:
+    """All weights 0."""
+    fill_weights(model, nn.init.zeros_)
+
+
+def constant(model: nn.Module, value: float) -> None:
+    """All weights the same number."""
+    fill_weights(model, lambda weight: nn.init.constant_(weight, value))
+
+
+@torch.no_grad()
+def lsuv(model: nn.Sequential, inputs: Tensor, tolerance: float, max_tries: int) -> None:
+    """Layer-sequential unit variance (Mishkin and Matas 2016, algorithm 1).
+
+    Orthogonal weights; then, layer by layer, the weight is divided by the standard deviation of the layer's outputs on
+    `inputs` (rows, inputs), until their variance is within `tolerance` of 1 or for `max_tries` times.
+    """
+    orthogonal(model, gain=1.0)
+    rows = inputs
+    for layer in model:
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            _give_unit_variance(layer, rows, tolerance, max_tries)
+        if not isinstance(layer, nn.Dropout):
+            rows = copy.deepcopy(layer)(rows)  # a copy, so that no running statistics see these rows
+
+
+def _give_unit_variance(layer: nn.Linear | nn.Conv2d, rows: Tensor, tolerance: float, max_tries: int) -> None:
+    for _ in range(max_tries):
+        variance = layer(rows).var().item()
+        if abs(variance - 1) < tolerance or not 0 < variance < math.inf:
+            return
+        set_weight(layer, layer.weight / math.sqrt(variance))
+
+
+@torch.no_grad()
+def fill_weights(model: nn.Module, fill: Callable[[Tensor], Tensor]) -> None:
+    """Set every linear and convolutional weight to what `fill` makes of a tensor of its shape; every bias to 0."""
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            set_weight(layer, fill(torch.empty_like(layer.weight)))
+            if layer.bias is not None:
+                layer.bias.zero_()
+
+
+def set_weight(layer: nn.Linear | nn.Conv2d, weight: Tensor) -> None:
+    """Give a layer this weight, which becomes its own; a normalised one learns what gives this, or comes nearest."""
+    if not parametrize.is_parametrized(layer, "weight"):
+        layer.weight.copy_(weight)
+        return
+    layer.weight = weight
+    for _ in range(15):  # spectral norm follows its weight by a power iteration a use, and starts with this many
+        layer.weight  # noqa: B018
