@@ -6,6 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { keyWanted, storedKey } from "./api.js";
 import { announcement } from "./ui.js";
+import { CatalogView } from "./views/catalog.js";
 import { DatasetsView } from "./views/datasets.js";
 import { JobView } from "./views/job.js";
 import { JobsView } from "./views/jobs.js";
@@ -20,6 +21,7 @@ const KEYS = [
   ["j", "jobs", () => (location.hash = "#/")],
   ["n", "new job", () => (location.hash = "#/new")],
   ["d", "datasets", () => (location.hash = "#/datasets")],
+  ["c", "catalog", () => (location.hash = "#/catalog")],
   ["w", "workers", () => (location.hash = "#/workers")],
   ["l", "log or linear loss", () => tell("l")],
   ["r", "show all steps again", () => tell("r")],
@@ -38,9 +40,10 @@ addEventListener("keydown", (event) => {
 
 /** @param {string} hash @returns {{title: string, at: string, view: any}} */
 function find(hash) {
-  const [, noun = "", id] = hash.split("/");
+  const [, noun = "", id, name] = hash.split("/");
   if (noun === "jobs" && id) return { title: "Job", at: "", view: html`<${JobView} key=${id} id=${id} />` };
   if (noun === "new") return { title: "New job", at: "#/new", view: html`<${NewJobView} datasetId=${id} />` };
+  if (noun === "catalog") return { title: name || "Catalog", at: "#/catalog", view: html`<${CatalogView} kind=${id} name=${name} />` };
   if (noun === "datasets") return { title: "Datasets", at: "#/datasets", view: html`<${DatasetsView} />` };
   if (noun === "workers") return { title: "Workers", at: "#/workers", view: html`<${WorkersView} />` };
   return { title: "Jobs", at: "#/", view: html`<${JobsView} />` };
@@ -61,7 +64,7 @@ function App() {
   return html`<a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
     <nav aria-label="Main">
       <a class="brand" href="#/" aria-label="Anneal"><img src="/assets/favicon.svg" alt="" width="24" height="24" /><span>Anneal</span></a>
-      ${link("#/", "Jobs")} ${link("#/new", "New job")} ${link("#/datasets", "Datasets")} ${link("#/workers", "Workers")}
+      ${link("#/", "Jobs")} ${link("#/new", "New job")} ${link("#/datasets", "Datasets")} ${link("#/catalog", "Catalog")} ${link("#/workers", "Workers")}
       <a class="end" href="/docs">API</a>
       <button class="quiet" aria-label="Keyboard keys" title="Keyboard keys" onClick=${() => (help.value = true)}>?</button>
     </nav>

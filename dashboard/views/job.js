@@ -165,6 +165,7 @@ function Curves({ id, job, series }) {
 function Spec({ job }) {
   const short = useSignal(/** @type {any} */ (null));
   const all = useSignal(false);
+  const problem = useSignal(/** @type {import("../api.js").Problem | null} */ (null));
   useEffect(() => {
     shortSpec(job.spec).then((spec) => (short.value = spec), () => (short.value = job.spec));
   }, [job.id]);
@@ -176,7 +177,9 @@ function Spec({ job }) {
         <button aria-pressed=${all.value} onClick=${() => (all.value = true)}>All</button>
       </div>
       <${Copy} text=${() => asCurl(short.value ?? job.spec, location.origin)}>Copy as curl<//>
+      <span class="links"><${FileLink} href=${`/v1/jobs/${job.id}/script`} name=${`${job.id}.py`} save onProblem=${(/** @type {import("../api.js").Problem | null} */ found) => (problem.value = found)}>Script<//></span>
     </header>
+    <${Trouble} problem=${problem.value} />
     ${spec && html`<dl class="leaves">${leaves(spec).map(([path, value]) => html`<div><dt>${path}</dt><dd>${value}</dd></div>`)}</dl>`}
     ${job.environment && html`<p class="note">torch ${job.environment.torch} · ${job.environment.device} · ${job.environment.threads} threads ·
       ${job.environment.deterministic ? " the same spec gives the same bits here" : " not deterministic"}</p>`}

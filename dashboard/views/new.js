@@ -11,6 +11,7 @@ import { asProblem, sleep } from "../live.js";
 import { locate, NotJson, places, pretty } from "../spec.js";
 import { Trouble } from "../ui.js";
 import { dataset, DatasetCard } from "./dataset.js";
+import { JobForm } from "./form.js";
 
 /** @typedef {{pointer: string, message: string, line: number, start: number, end: number}} Mark */
 
@@ -56,19 +57,22 @@ export function NewJobView({ datasetId }) {
         <b>${example.title}</b><span>${example.about}</span>
       </button>`)}
     </section>
-    <div class="columns wide-left">
-      <form class="card" onSubmit=${submit}>
-        <header><h2 id="spec-title">Spec</h2>
-          <button type="button" class="quiet" onClick=${() => (draft.value = tidy(text))}>Tidy</button>
-        </header>
-        <${Editor} marks=${marks} />
-        ${problem && !marks.length && html`<${Trouble} problem=${problem} />`}
-        <${Trouble} problem=${refused.value} />
-        <button class="primary" type="submit" disabled=${!plan || sending.value}>${sending.value ? "Submitting…" : "Submit"}</button>
-      </form>
+    <div class="columns">
+      <div class="stack beside">
+        <form class="card" onSubmit=${submit}>
+          <header><h2 id="spec-title">Spec</h2>
+            <button type="button" class="quiet" onClick=${() => (draft.value = tidy(text))}>Tidy</button>
+          </header>
+          <${Editor} marks=${marks} />
+          ${problem && !marks.length && html`<${Trouble} problem=${problem} />`}
+          <${Trouble} problem=${refused.value} />
+          <button class="primary" type="submit" disabled=${!plan || sending.value}>${sending.value ? "Submitting…" : "Submit"}</button>
+        </form>
+        ${plan && html`<${Plan} plan=${plan} />`}
+      </div>
       <div class="stack">
         <${DatasetCard} id=${datasetId} onTarget=${(/** @type {string} */ id, /** @type {string} */ target) => (draft.value = withDataset(draft.value, id, target))} />
-        ${plan && html`<${Plan} plan=${plan} />`}
+        <${JobForm} text=${text} onText=${(/** @type {string} */ changed) => (draft.value = changed)} faults=${marks} resolved=${plan?.spec} />
       </div>
     </div>
   </main>`;
