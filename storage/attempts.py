@@ -47,6 +47,8 @@ class Claim:
     checkpoint_sha256: str | None
     """Where an earlier attempt got to."""
     steps_done: int
+    rows_per_step: float
+    """On average: an epoch's last step may be smaller."""
     metrics: dict[str, Summary]
 
 
@@ -100,6 +102,7 @@ def claim(
             arrays_sha256=dataset.arrays_sha256 if dataset else None,
             checkpoint_sha256=job.checkpoint_sha256,
             steps_done=steps_done,
+            rows_per_step=job.train_rows * job.spec.training.epochs / job.total_steps,
             metrics=job.metrics,
         )
 

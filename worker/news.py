@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 
+from api_schemas.catalog.metrics import Better, better
 from api_schemas.jobs import Summary
 from storage.artifacts import Artifact
 from storage.attempts import Claim, Report
@@ -28,7 +29,7 @@ class News:
     def __init__(self, claim: Claim, steps_done: int) -> None:
         self.curves = CurveWriter(claim.lease.job_id)
         self.unreported = 0
-        self._batch_size = claim.spec.training.batch_size
+        self._rows_per_step = claim.rows_per_step
         self._steps_done = steps_done
         self._metrics = dict(claim.metrics)
         self._samples_per_second: float | None = None
@@ -49,7 +50,7 @@ class News:
             self.curves.add(key, steps, values)
         self._note("train/loss", losses[-1], steps[-1])
         elapsed, self._heard_at = time.monotonic() - self._heard_at, time.monotonic()
-        self._samples_per_second = round(len(losses) * self._batch_size / max(elapsed, 1e-6), 1)
+        self._samples_per_second = round(len(losses) * self._rows_per_step / max(elapsed, 1e-6), 1)
         self._steps_done = steps[-1] + 1
         self.unreported += len(losses)
         self._fresh = True
@@ -83,13 +84,16 @@ class News:
 
     def _note(self, key: str, value: float, step: int) -> None:
         """Keep the last and the best value of a metric."""
-        known = self._metrics.get(key, Summary(last=None, best=None, best_step=None))
+        known = self._metrics.get(key) or Summary(last=None, best=None, best_step=None, better=better(key))
         last = _finite(value)
-        rises = key.endswith(("accuracy", "r2"))
-        if last is not None and (known.best is None or (last > known.best if rises else last < known.best)):
-            self._metrics[key] = Summary(last=last, best=last, best_step=step)
+        if last is not None and (known.best is None or _beats(last, known.best, known.better)):
+            self._metrics[key] = known.model_copy(update={"last": last, "best": last, "best_step": step})
         else:
             self._metrics[key] = known.model_copy(update={"last": last})
+
+
+def _beats(value: float, best: float, direction: Better) -> bool:
+    return value > best if direction == "higher" else value < best
 
 
 def _finite(value: float) -> float | None:
