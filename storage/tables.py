@@ -25,6 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from api_schemas.advice import Advice
 from api_schemas.datasets import Column, ColumnChoice, DatasetState, Format, Preview
 from api_schemas.errors import Fault
 from api_schemas.jobs import Environment, JobError, JobSpec, JobState, Summary
@@ -104,6 +105,7 @@ class Table(DeclarativeBase):
         Preview: Document(Preview),
         Fault: Document(Fault),
         list[Fault]: Document(list[Fault]),
+        list[Advice]: Document(list[Advice]),
         list[Column]: Document(list[Column]),
         list[ColumnChoice]: Document(list[ColumnChoice]),
         dict[str, Summary]: Document(dict[str, Summary]),
@@ -134,7 +136,7 @@ class JobRow(Owned, Table):
     total_steps: Mapped[int]
     train_rows: Mapped[int]
     parameters: Mapped[int]
-    warnings: Mapped[list[Fault]]
+    warnings: Mapped[list[Advice]]
 
     state: Mapped[JobState]
     state_reason: Mapped[str]
