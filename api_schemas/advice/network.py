@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 from api_schemas.advice.prospect import Prospect, Remark, replace
+from api_schemas.catalog.models import DeepEntry
+from api_schemas.catalog.normalizations import BatchRenorm, LayerNorm
 
 SCALE_RATIO = 100.0
 """Standard deviations this far apart are curvatures 10,000 apart: plain descent takes that much longer along the flat
@@ -41,15 +43,16 @@ def features_not_standardised(prospect: Prospect) -> Remark | None:
 
 def batch_norm_small_batch(prospect: Prospect) -> Remark | None:
     """Batch statistics over too few rows."""
-    pointer, batch = "/training/batch_size", prospect.spec.training.batch_size
-    if not prospect.spec.model.uses_batch_statistics:
+    model, pointer, batch = prospect.spec.model, "/training/batch_size", prospect.spec.training.batch_size
+    if not isinstance(model, DeepEntry) or not model.uses_batch_statistics:
         return None
-    if batch < BATCH_NORM_ROWS:
+    if batch < BATCH_NORM_ROWS and not isinstance(model.normalization, BatchRenorm):  # it is made for them
         message = (
             f"the mean and variance of {batch} rows are mostly noise, and evaluation normalises by others; a "
             "normalization that looks at one row alone does not depend on the batch"
         )
-        return Remark(pointer, message, replace("/model/normalization", {"name": "layer_norm"}))
+        fits = not model.model_copy(update={"normalization": LayerNorm()}).faults(prospect.shape)
+        return Remark(pointer, message, replace("/model/normalization", {"name": "layer_norm" if fits else "none"}))
     if prospect.last_batch_rows < BATCH_NORM_LAST_ROWS:
         message = f"the last batch of an epoch has {prospect.last_batch_rows} rows, too few to normalise by: drop it"
         return Remark(pointer, message, replace("/training/drop_last", True))

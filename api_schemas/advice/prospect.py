@@ -9,6 +9,7 @@ from functools import cached_property
 from pydantic import JsonValue
 
 from api_schemas.advice.schemas import PatchOperation
+from api_schemas.catalog.layers import InputShape
 from api_schemas.catalog.schedule_entry import Factors, Placed, lay_out
 from api_schemas.jobs import JobSpec
 
@@ -24,6 +25,8 @@ class Prospect:
     train_rows: int
     steps_per_epoch: int
     total_steps: int
+    shape: InputShape
+    """What a row is when it enters the network."""
     scale_ratio: float
     """Largest standard deviation of a feature over the smallest; 1 where no two are known."""
 

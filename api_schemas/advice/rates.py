@@ -27,7 +27,7 @@ _LENGTHS = {"steps", "epochs", "fraction"}
 def lr_unusual(prospect: Prospect) -> Remark | None:
     """A learning rate that this optimizer is hardly ever used with."""
     for pointer, entry in _plain("/optimizer", prospect.spec.optimizer):
-        low, high = getattr(entry, "usual_lr", (0.0, math.inf))
+        low, high = entry.usual_lr
         if not low <= entry.lr <= high:
             message = f"{entry.name} is mostly used with rates from {low:g} to {high:g}, and this is {entry.lr:g}"
             usual: float = min(max(type(entry).model_fields["lr"].default, low), high)

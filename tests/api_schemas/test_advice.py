@@ -30,6 +30,8 @@ UNWISE: dict[str, list[dict[str, Any]]] = {
     "features_not_standardised": [RAW, RAW | {"dataset": {"name": "badly_scaled", "ratio": 101.0}}],
     "batch_norm_small_batch": [
         {"model": BATCH_NORM, "training": {"batch_size": 8}},
+        {"model": BATCH_NORM | {"hidden": [1]}, "training": {"batch_size": 8}},
+        {"model": BATCH_NORM | {"name": "cnn"}, "training": {"batch_size": 8}},
         {"model": BATCH_NORM, "training": {"batch_size": 359}},
     ],
     "last_batch_of_one": [
@@ -66,6 +68,7 @@ HEALTHY = [
     {"dataset": {"name": "diabetes"}},
     {"dataset": {"name": "wine"}},
     {"model": BATCH_NORM},
+    {"model": {"name": "mlp", "normalization": {"name": "batch_renorm"}}, "training": {"batch_size": 8}},
     {"dataset": {"name": "digits"}, "preprocessing": {"numeric": {"name": "none"}}},
     {"optimizer": {"name": "adamw", "weight_decay": 0.1}},
     {"optimizer": SGD, "training": LONG, "schedule": [{"name": "cosine"}]},
