@@ -56,7 +56,7 @@ function App() {
     document.title = `${title} · Anneal`;
     scrollTo(0, 0);
     // A new view is read out from its start, as a new page would be.
-    if (!first.current) document.getElementById("main")?.focus();
+    if (!first.current) document.getElementById("main")?.focus({ preventScroll: true });
     first.current = false;
   }, [route.value]);
   const link = (/** @type {string} */ href, /** @type {string} */ text) =>

@@ -81,7 +81,7 @@ const limits = (schema) =>
 /** A bound, short: 1e9 rather than 1000000000. @param {number} value */
 const brief = (value) => (Math.abs(value) >= 1e6 ? value.toExponential(3).replace(/\.?0+e\+?/, "e") : String(value));
 
-/** A value as somebody would type it. @param {any} value */
+/** A value as somebody would type it. @param {any} value @returns {string} */
 export function write(value) {
   if (value === undefined) return "";
   if (typeof value === "string") return value;

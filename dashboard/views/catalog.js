@@ -73,7 +73,7 @@ function EntryPage({ entry, entries }) {
 }
 
 /** @param {{entry: Entry}} props */
-const Knobs = ({ entry }) => html`<section class="card table-card" aria-label="Knobs">
+const Knobs = ({ entry }) => html`<section class="card table-card" aria-label="Knobs" tabindex="0">
   <table class="knobs"><thead><tr><th scope="col">Knob</th><th scope="col">Default</th><th scope="col">Values</th><th scope="col">Meaning</th></tr></thead>
     <tbody>${Object.entries(entry.knobs).map(([name, knob]) => html`<tr key=${name}>
       <th scope="row"><code>${name}</code></th>

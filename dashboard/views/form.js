@@ -189,7 +189,8 @@ const changedKnobs = (entry, knobs) => Object.fromEntries(Object.entries(entry).
 
 /** A part in a few words. @param {any} value @returns {string} */
 function digest(value) {
-  if (Array.isArray(value)) return value.map((item) => item?.name ?? digest(item)).join(", ") || "none";
+  if (Array.isArray(value)) return value.map((item) => item?.name ?? "?").join(", ") || "none";
+  if (value === null) return "none";
   if (!isObject(value)) return value === undefined ? "by default" : asText(value);
   const { name, ...knobs } = value;
   const told = Object.entries(knobs).map(([key, inner]) => `${key} ${asText(inner)}`);
