@@ -80,6 +80,30 @@ const pick = (value, keys) => Object.fromEntries(keys.filter((key) => value[key]
 const shortPieces = (pieces, ofNames) =>
   pieces.map((piece, index) => pick(piece, Object.keys(piece).filter((key) => PIECE.includes(key) || !same(piece[key], ofNames?.[index]?.[key]))));
 
+/**
+ * A short spec after a JSON Patch (RFC 6902) that was made for the whole one.
+ *
+ * @param {Spec} spec
+ * @param {{op: "replace", path: string, value: any}[]} patch
+ * @param {Spec} whole the same spec, every default filled in; what a path needs of it is taken over.
+ * @returns {Spec}
+ */
+export function patched(spec, patch, whole) {
+  const result = structuredClone(spec);
+  for (const { path, value } of patch) {
+    const steps = path.slice(1).split("/").map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+    const last = /** @type {string} */ (steps.pop());
+    let [here, default_] = [result, whole];
+    for (const step of steps) {
+      default_ = default_[step];
+      here[step] ??= isObject(default_) ? pick(default_, ["name"]) : structuredClone(default_);
+      here = here[step];
+    }
+    here[last] = value;
+  }
+  return result;
+}
+
 /** The leaves of a spec with their dotted paths. @param {any} value @param {string} [path] @returns {[string, string][]} */
 export function leaves(value, path = "") {
   const inner = isObject(value) ? Object.entries(value) : Array.isArray(value) && value.some(isObject) ? value.map((v, i) => [i, v]) : null;

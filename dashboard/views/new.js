@@ -8,7 +8,7 @@ import { call, idempotencyKey } from "../api.js";
 import { EXAMPLES } from "../examples.js";
 import { duration, number, size } from "../format.js";
 import { asProblem, sleep } from "../live.js";
-import { locate, NotJson, places, pretty } from "../spec.js";
+import { locate, NotJson, patched, places, pretty } from "../spec.js";
 import { Trouble } from "../ui.js";
 import { dataset, DatasetCard } from "./dataset.js";
 import { JobForm } from "./form.js";
@@ -68,7 +68,7 @@ export function NewJobView({ datasetId }) {
           <${Trouble} problem=${refused.value} />
           <button class="primary" type="submit" disabled=${!plan || sending.value}>${sending.value ? "Submitting…" : "Submit"}</button>
         </form>
-        ${plan && html`<${Plan} plan=${plan} />`}
+        ${plan && html`<${Plan} plan=${plan} onFix=${(/** @type {any} */ advice) => (draft.value = fixed(draft.value, advice, plan.spec))} />`}
       </div>
       <div class="stack">
         <${DatasetCard} id=${datasetId} onTarget=${(/** @type {string} */ id, /** @type {string} */ target) => (draft.value = withDataset(draft.value, id, target))} />
@@ -102,8 +102,8 @@ function Editor({ marks }) {
     </ul>`;
 }
 
-/** @param {{plan: any}} props */
-const Plan = ({ plan }) => html`<section class="card" aria-label="What would run">
+/** @param {{plan: any, onFix: (advice: any) => void}} props */
+const Plan = ({ plan, onFix }) => html`<section class="card" aria-label="What would run">
   <header><h2>What would run</h2></header>
   <dl class="facts">
     <dt>Rows</dt><dd>${number(plan.train_rows)} train, ${number(plan.validation_rows)} validate${plan.test_rows ? `, ${number(plan.test_rows)} test` : ""}</dd>
@@ -113,7 +113,10 @@ const Plan = ({ plan }) => html`<section class="card" aria-label="What would run
     <dt>Memory</dt><dd>about ${size(plan.memory_bytes)}</dd>
     <dt>Time</dt><dd>${duration(plan.seconds)} on one core, roughly</dd>
   </dl>
-  ${plan.warnings.map((/** @type {any} */ fault) => html`<p class="warning"><code>${fault.pointer}</code> ${fault.message}</p>`)}
+  ${plan.warnings.map((/** @type {any} */ advice) => html`<p class="warning" key=${advice.code}>
+    <code>${advice.pointer}</code> ${advice.message}
+    ${advice.fix.length > 0 && html` <button type="button" title=${pretty(advice.fix[0].value)} aria-label=${`Apply fix: ${advice.pointer}`} onClick=${() => onFix(advice)}>Apply fix</button>`}
+  </p>`)}
 </section>`;
 
 /**
@@ -163,6 +166,15 @@ const lineOf = (text, position) => text.slice(0, position).split("\n").length;
 function tidy(text) {
   try {
     return pretty(JSON.parse(text));
+  } catch {
+    return text;
+  }
+}
+
+/** The spec after an advice's fix. @param {string} text @param {any} advice @param {any} resolved the whole spec that the fix is for. */
+function fixed(text, advice, resolved) {
+  try {
+    return pretty(patched(JSON.parse(text), advice.fix, resolved));
   } catch {
     return text;
   }

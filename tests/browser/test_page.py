@@ -96,6 +96,32 @@ def test_a_fault_is_shown_at_its_line_while_the_spec_is_typed(open_page):
     expect(page.get_by_role("button", name="Submit")).to_be_enabled()
 
 
+def test_what_looks_unwise_is_put_right_by_a_button(open_page):
+    page = open_page("#/new")
+    write(
+        page, {"dataset": {"name": "wine"}, "preprocessing": {"numeric": {"name": "none"}}, "training": {"epochs": 2}}
+    )
+    plan, spec = page.get_by_label("What would run"), page.get_by_role("textbox", name="Spec")
+    plan.get_by_role("button", name="Apply fix: /preprocessing/numeric").click()
+    expect(spec).to_have_value(re.compile('"numeric": {"name": "standard"}'))
+    plan.get_by_role("button", name="Apply fix: /training/epochs").click()
+    expect(plan.get_by_role("button")).to_have_count(0)
+    expect(page.get_by_role("button", name="Submit")).to_be_enabled()
+
+
+def test_a_fix_of_what_was_left_out_is_written_where_it_belongs(open_page):
+    page = open_page("#/new")
+    write(page, {"dataset": {"name": "digits"}, "training": {"batch_size": 479}})
+    plan = page.get_by_label("What would run")
+    expect(plan).to_contain_text("a single row")
+    plan.get_by_role("button", name="Apply fix").click()
+    expect(page.get_by_role("textbox", name="Spec")).to_have_value(re.compile('"drop_last": true'))
+    write(page, {"dataset": {"name": "digits"}, "training": {"epochs": 200}, "optimizer": {"name": "sgd"}})
+    plan.get_by_role("button", name="Apply fix: /schedule").click()
+    expect(page.get_by_role("textbox", name="Spec")).to_have_value(re.compile('"schedule": .*"cosine"'))
+    expect(plan.get_by_role("button")).to_have_count(0)
+
+
 def test_text_that_is_no_json_is_refused_before_anything_is_sent(open_page):
     page = open_page("#/new")
     write(page, '{\n  "dataset": digits\n}')
