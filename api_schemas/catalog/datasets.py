@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le
+from pydantic import model_validator
 
 from api_schemas.catalog.entry import Entry
 from api_schemas.catalog.losses import Task
@@ -170,3 +171,31 @@ class BadlyScaled(GeneratorEntry):
     @property
     def scale_ratio(self) -> float:
         return self.ratio
+
+
+class RareEvent(GeneratorEntry):
+    """Two clouds of points, of which one has a few rows only: to say "common" is nearly always right.
+
+    Accuracy hides what is missed; macro F1, class weights and focal loss are made for it. In small batches the
+    gradient is almost nothing for long and then large, which is where `adagrad_rms` bursts.
+    """
+
+    target = "training.data.generators.rare_event"
+    task = "classification"
+    features = 2
+    classes = ("common", "rare")
+    name: Literal["rare_event"] = "rare_event"
+    rare: Annotated[int, Ge(1), Le(500_000)] = 20
+    """How many rows are of the rare class, at most half of all."""
+    apart: Annotated[float, Ge(0), Le(100)] = 3.0
+    """Distance between the centres of the clouds, in their standard deviations."""
+
+    @model_validator(mode="after")
+    def _rare_is_rare(self) -> RareEvent:
+        if self.rare > self.n // 2:
+            raise ValueError("rare must be at most half of n")
+        return self
+
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        return (self.n - self.rare, self.rare)

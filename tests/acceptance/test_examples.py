@@ -26,11 +26,20 @@ LEARNS = {
     "wine": ("val/accuracy", 0.9),
 }
 
+BURSTS = {"problem-of-adagrad": True, "problem-of-adagrad-decayed": False, "problem-of-adagrad-torch": False}
+
 
 def finish(anneal, job):
     path = f"/v1/jobs/{job['id']}"
     wait_until(lambda: anneal.client.get(path).json()["terminal"], 120, "the end of the job")
     return anneal.client.get(path).json()
+
+
+def highest(anneal, job, key):
+    """The largest value of a curve."""
+    path = f"/v1/jobs/{job['id']}/metrics?keys={key}&max_points=5000"
+    (series,) = anneal.client.get(path).json()["series"]
+    return max(series["value"])
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
@@ -40,6 +49,9 @@ def test_an_example_shows_what_its_name_says(anneal, example):
     job = finish(anneal, answer.json())
     if example.stem == "diverging":
         assert (job["state"], job["error"]["code"]) == ("failed", "diverged")
+    elif example.stem in BURSTS:
+        assert job["state"] == "succeeded"
+        assert (highest(anneal, job, "train/loss") > 30) == BURSTS[example.stem]
     else:
         metric, least = LEARNS[example.stem]
         assert job["state"] == "succeeded"

@@ -36,3 +36,17 @@ def badly_scaled(n: int, seed: int, ratio: float, noise: float) -> tuple[FloatAr
     plain = rng.normal(size=(n, 4))
     target = plain @ np.array([0.5, -0.5, 0.5, -0.5]) + rng.normal(0.0, noise, n)
     return plain * np.geomspace(1.0, ratio, 4), target
+
+
+def rare_event(n: int, seed: int, rare: int, apart: float) -> tuple[FloatArray, IntArray]:
+    """Two round clouds of points, of which one has few.
+
+    Returns:
+        Coordinates (n, 2) of variance 1 about each cloud's centre, the centres `apart` from each other, and 1 for the
+        `rare` rows that are of the small cloud, 0 for the others (n,).
+    """
+    rng = np.random.default_rng(seed)
+    event = np.zeros(n, dtype=np.int64)
+    event[rng.choice(n, rare, replace=False)] = 1
+    centre = apart * np.array([0.6, 0.8])
+    return rng.normal(size=(n, 2)) + event[:, None] * centre, event
