@@ -98,12 +98,10 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     if isinstance(error.body, bytes):
         given = request.headers.get("content-type") or "none"
         return render(UnsupportedMediaType(f"send the body as application/json; its content type is {given!r}"))
-    schema = _body_schema(request)
-    document = request.app.openapi()
-    return render(InvalidRequest.of([_fault(fault, error.body, schema, document) for fault in found]))
+    return render(InvalidRequest.of([_fault(fault, error.body, request) for fault in found]))
 
 
-def _fault(found: Mapping[str, Any], body: Json, schema: Json, document: Json) -> Fault:
+def _fault(found: Mapping[str, Any], body: Json, request: Request) -> Fault:
     """What pydantic found, with a pointer into what the client sent and the nearest right name."""
     source, *path = found["loc"]
     if source != "body":
@@ -120,7 +118,8 @@ def _fault(found: Mapping[str, Any], body: Json, schema: Json, document: Json) -
     elif code == "union_tag_not_found":
         steps, code, message = [*steps, "name"], "missing", "say which one by its name"
     elif code == "extra_forbidden":
-        known = _known_fields(path[:-1], schema, document)
+        # The document is large, and made when it is first asked for: seconds that other faults need not wait.
+        known = _known_fields(path[:-1], _body_schema(request), request.app.openapi())
         code, message = "unknown_field", f"there is no field {path[-1]!r} here; {nearest(str(path[-1]), known)}"
     elif code == "value_error":
         message = message.removeprefix("value error, ")
