@@ -12,7 +12,8 @@ from starlette.responses import Response, StreamingResponse
 from api_schemas.curves import Metrics, SeriesKey
 from api_schemas.errors import InvalidRequest
 from service.gateway import GatewayDependency, ProjectDependency
-from service.plot import curve_png, curve_svg
+from service.plot import curve_svg
+from service.plot_paper import png
 from service.problems import documented
 from service.replies import KnownDependency, etag, in_thread, reply, unchanged
 from storage import jobs
@@ -109,7 +110,7 @@ def _picture(
     headers = {"ETag": etag(version), "Cache-Control": "no-cache"}
     if form == "svg":
         return Response(svg, 200, headers, "image/svg+xml")
-    return Response(curve_png(svg), 200, headers, "image/png")
+    return Response(png(svg), 200, headers, "image/png")
 
 
 def _stream(

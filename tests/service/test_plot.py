@@ -9,7 +9,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from api_schemas.curves import Metrics, NonFinite, Series
-from service.plot import curve_png, curve_svg
+from service.plot import curve_svg
+from service.plot_paper import png
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -148,7 +149,7 @@ def test_a_screen_reader_hears_what_the_curves_say():
 
 
 def test_the_png_is_twice_the_size_and_has_its_letters_without_any_font_installed():
-    one, other = (curve_png(curve_svg(title, "", metrics())) for title in ("one", "two"))
+    one, other = (png(curve_svg(title, "", metrics())) for title in ("one", "two"))
     assert one[:8] == b"\x89PNG\r\n\x1a\n"
     assert struct.unpack(">II", one[16:24]) == (1720, 960)
     assert one != other
