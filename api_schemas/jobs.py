@@ -11,7 +11,8 @@ from api_schemas.base import Label, Reply, Schema, Slug, Time
 from api_schemas.catalog.averaging import Averaging
 from api_schemas.catalog.losses import Loss
 from api_schemas.catalog.models import Mlp, Model
-from api_schemas.catalog.optimizers import Adam, Optimizer
+from api_schemas.catalog.optimizers import Optimizer
+from api_schemas.catalog.optimizers_adam import Adam
 from api_schemas.catalog.preprocessing import Encoding, OneHot, Preprocessing, Standard
 from api_schemas.catalog.schedule_entry import ScheduleEntry
 from api_schemas.catalog.schedules import Constant, Schedule

@@ -1,0 +1,343 @@
+"""Writes what the catalog says of pytorch_optimizer's optimizers from that library itself: `python -m docs.library`."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import enum
+import importlib.metadata
+import inspect
+import math
+import re
+import sys
+import textwrap
+import types
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+import pytorch_optimizer
+import torch
+from pytorch_optimizer.optimizer import OPTIMIZERS
+from pytorch_optimizer.optimizer.utils.matrix import NS_COEFFICIENTS
+
+from api_schemas.catalog.library import LIBRARY, Bounds, Knob, Library, Needs, Record
+
+TORCH_HAS = {
+    *("adadelta", "adafactor", "adam", "adamax", "adamw", "asgd", "lbfgs", "muon", "nadam", "radam", "rmsprop", "sgd")
+}
+"""Names that stand for PyTorch's own optimizer."""
+
+ABSENT = {
+    "a2grad": "Has no learning rate: a schedule would act on nothing.",
+    "adalomo": "Updates the weights within the backward pass, where no gradient can be measured or clipped.",
+    "alig": "Has no learning rate: a schedule would act on nothing.",
+    "bsam": "Has to be told how many rows it trains on; evaluates weights drawn at random.",
+    "demo": "Is for several machines, and needs a library that is not installed.",
+    "distributedmuon": "Is for several machines.",
+    "fromage": "Its licence (CC BY-NC-SA 4.0) forbids commercial use.",
+    "lomo": "Updates the weights within the backward pass, where no gradient can be measured or clipped.",
+    "magma": "Keeps its state by the weights' addresses in memory, which another process has not.",
+    "nero": "Its licence (CC BY-NC-SA 4.0) forbids commercial use.",
+    "ranger21": "Has a schedule of its own for the whole run, against the job's.",
+}
+"""Names of the library that no job can use, and why."""
+
+NOT_A_KNOB = {
+    "foreach": "decided by the device",
+    "maximize": "a loss is made small",
+    "norm_type": "all but the automatic choice fail on some weight of a network",
+    "master_weight_bits": "the number format is the job's",
+    "model_sharding": "for several devices",
+    "num_embeds": "for transformers",
+    "num_heads": "for transformers",
+    "num_query_groups": "for transformers",
+    "progressive_iter": "draws from Python's own random numbers, which are not the run's",
+    "wd_schedule": "the job has a schedule for weight decay",
+}
+"""Arguments that a job does not set, and why."""
+
+FIXED: dict[str, dict[str, float]] = {"kron": {"balance_prob": 0.0}}  # it draws from NumPy's numbers, not the run's
+"""Arguments that are the same for every job, where the library's default would not do."""
+
+NO_MOMENTUM = {"aggmo", "scion", "scionlight"}
+"""Where the knob of that name is none that can go along a schedule: a key of the state, or the share of the new."""
+
+PRESETS = {"ns_coeffs": list(NS_COEFFICIENTS)}
+"""Texts that an argument takes beside numbers."""
+
+TABLE_NAMES = {
+    "AdaPNM": "PNM",
+    "AdaTAM": "TAM",
+    "AdamS": "Stable WD",
+    "AdamWSN": "SNSM",
+    "Alice": "RACS & Alice",
+    "ApolloDQN": "Apollo",
+    "EmoFact": "EmoNavi",
+    "EmoLynx": "EmoNavi",
+    "GrokFastAdamW": "Grokfast",
+    "Kron": "PSGD",
+    "QHM": "QHAdam",
+    "RACS": "RACS & Alice",
+    "SCIONLight": "SCION",
+    "SGDP": "AdamP",
+    "ScalableShampoo": "Shampoo",
+    "SophiaH": "Sophia",
+    **{f"DAdapt{base}": "D-Adaptation" for base in ("AdaGrad", "Adam", "Adan", "Lion", "SGD")},
+    **{f"ScheduleFree{base}": "Schedule-Free" for base in ("AdamW", "RAdam", "SGD")},
+}
+"""The names under which the library's table of papers has classes that it does not list by their own."""
+
+UNLISTED = {"LARS": ("Large Batch Training of Convolutional Networks", "https://arxiv.org/abs/1708.03888")}
+"""Papers that the table has not."""
+
+_ROOM = "pytorch_optimizer.optimizer."
+
+HUGE = 1e6
+"""The bound of a number that the library does not bound."""
+
+
+def library() -> Library:
+    """Everything that the catalog takes from the library."""
+    names = sorted(name for name in OPTIMIZERS if name not in TORCH_HAS and name not in ABSENT)
+    return Library(
+        version=importlib.metadata.version("pytorch_optimizer"),
+        records=[_record(name, OPTIMIZERS[name]) for name in names],
+        absent=ABSENT,
+    )
+
+
+def _record(name: str, target: type[torch.optim.Optimizer]) -> Record:
+    if not hasattr(pytorch_optimizer, target.__name__):
+        raise LookupError(f"{target} cannot be named")
+    arguments = inspect.signature(target).parameters
+    meanings, checks, group = _meanings(target), _checks(target), _group(target)
+    knobs = [
+        knob
+        for argument in list(arguments.values())[1:]
+        if argument.name not in NOT_A_KNOB
+        and argument.name not in FIXED.get(name, {})
+        and (knob := _knob(argument, meanings.get(argument.name, ""), checks.get(argument.name, Bounds()), group))
+    ]
+    return Record(
+        name=name,
+        target=f"pytorch_optimizer.{target.__name__}",
+        summary=_summary(target),
+        paper=_paper(target.__name__),
+        needs=_needs(name, target, group),
+        knobs=knobs,
+        fixed=FIXED.get(name, {}),
+    )
+
+
+def _group(target: Any) -> dict[str, Any]:
+    """The parameter group of such an optimizer, as a schedule finds it."""
+    model = torch.nn.Linear(2, 2)
+    if "model" in inspect.signature(target).parameters:
+        return target(model).param_groups[0]
+    return target([{"params": [model.weight], **({"use_muon": True} if _flags(target) else {})}]).param_groups[0]
+
+
+def _flags(target: type) -> bool:
+    return "use_muon" in inspect.getsource(target)
+
+
+def _needs(name: str, target: type[torch.optim.Optimizer], group: dict[str, Any]) -> Needs:
+    source, doc = inspect.getsource(target), inspect.getdoc(target) or ""
+    graph, closure = "compute_hutchinson_hessian" in source, "loss closure" in doc
+    return Needs(
+        needs="graph" if graph else "closure" if closure else "gradient",
+        switches_mode=callable(getattr(target, "eval", None)),
+        matrices_only="only supports 2D parameters" in source,
+        matrices_flag="use_muon" if _flags(target) else "",
+        takes_model="model" in inspect.signature(target).parameters,
+        momentum_knob=_momentum_knob(group) if name not in NO_MOMENTUM else "",
+    )
+
+
+def _momentum_knob(group: dict[str, Any]) -> Literal["momentum", "betas", ""]:
+    if isinstance(group.get("momentum"), float):
+        return "momentum"
+    return "betas" if isinstance(group.get("betas"), tuple) else ""
+
+
+def _summary(target: type) -> str:
+    """The docstring's first paragraph as one line."""
+    return " ".join((inspect.getdoc(target) or "").split("\n\n", 1)[0].split())
+
+
+def _meanings(target: type) -> dict[str, str]:
+    """What the docstring says of each argument."""
+    _, _, section = (inspect.getdoc(target) or "").partition("Args:\n")
+    section = re.split(r"\n\S", section, maxsplit=1)[0]
+    items = re.findall(r"^    (\w+)(?: \([^)]*\))?: (.*(?:\n     +.*)*)", section, re.MULTILINE)
+    return {name: " ".join(text.split()).replace("`", "") for name, text in items}
+
+
+def _paper(name: str) -> str:
+    table = _papers()
+    title, link = table.get(TABLE_NAMES.get(name, name)) or table.get(name.lower()) or UNLISTED.get(name) or ("", "")
+    return ", ".join(part for part in (title, link) if part)
+
+
+def _papers() -> dict[str, tuple[str, str]]:
+    """Title and address of each paper of the table in the library's description, by name and by its plain letters."""
+    papers: dict[str, tuple[str, str]] = {}
+    for line in (importlib.metadata.distribution("pytorch_optimizer").read_text("METADATA") or "").splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) == 4 and cells[1].startswith("*"):
+            link = re.search(r"\[paper\]\((\S+?)\)", cells[3]) or re.search(r"\]\((\S+?)\)", cells[2])
+            entry = (cells[1].strip("*"), link[1] if link else "")
+            papers[cells[0]] = entry
+            papers.setdefault(re.sub("[^a-z0-9]", "", cells[0].lower()), entry)
+    return papers
+
+
+def _checks(target: type) -> dict[str, Bounds]:
+    """The bounds that the checks of the class and those it builds on set, by argument."""
+    found: dict[str, Bounds] = {}
+    sources = [inspect.getsource(base) for base in reversed(target.__mro__) if base.__module__.startswith(_ROOM)]
+    for node in (node for source in sources for node in ast.walk(ast.parse(textwrap.dedent(source)))):
+        match node:
+            case ast.Call(func=ast.Attribute(attr=check), args=[ast.Name(id=name), *values], keywords=keywords):
+                options = {keyword.arg: _literal(keyword.value) for keyword in keywords}
+                if check.startswith("validate_"):
+                    found[name] = _bounds(check.removeprefix("validate_"), [_literal(v) for v in values], options)
+            case _:
+                continue
+    return found
+
+
+def _literal(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return None
+
+
+def _bounds(check: str, values: list[Any], options: dict[Any, Any]) -> Bounds:
+    """What one of the library's checks lets through."""
+    if check == "range":
+        kind = options.get("range_type") or (values[3] if len(values) > 3 else "[)")
+        return _interval(kind, values[1], values[2])
+    if check == "boundary":
+        return Bounds(high=options["boundary"]) if options.get("bound_type") == "upper" else Bounds(low=values[0])
+    if check == "betas":
+        return _interval(options.get("beta_range_type", "[)"), 0.0, 1.0)
+    known = {
+        "non_negative": Bounds(low=0),
+        "non_positive": Bounds(high=0),
+        "positive": Bounds(above=0),
+        "step": Bounds(low=1),
+        "nus": Bounds(low=0, high=1),
+        "options": Bounds(choices=values[1] if len(values) > 1 and isinstance(values[1], list) else []),
+    }
+    return known.get(check, Bounds())
+
+
+def _interval(kind: str, low: float, high: float) -> Bounds:
+    return Bounds.model_validate(
+        {"low" if kind[0] == "[" else "above": low, "high" if kind[1] == "]" else "below": high}
+    )
+
+
+def _knob(argument: inspect.Parameter, meaning: str, checked: Bounds, group: dict[str, Any]) -> Knob | None:
+    """The argument as a setting of a job, or None where it is none."""
+    default = argument.default
+    if argument.name == "lr":
+        # Where the signature leaves it open, the group has what the optimizer took.
+        rate = group["lr"] if default is None else float(default)
+        return Knob(name="lr", type="number", default=rate, meaning=meaning)
+    kind, texts = _type(argument)
+    if kind is None or default in (inspect.Parameter.empty, math.inf):  # JSON has no infinity
+        return None
+    if isinstance(default, enum.IntEnum):
+        meaning += " " + ", ".join(f"{member.value} {member.name.lower()}" for member in type(default)) + "."
+        checked = Bounds(low=min(type(default)), high=max(type(default)))
+    return Knob(
+        name=argument.name,
+        type=kind,
+        default=_plain(default),
+        optional=type(None) in _parts(argument.annotation),
+        bounds=_settled(kind, argument, checked, texts),
+        meaning=meaning,
+    )
+
+
+def _settled(kind: str, argument: inspect.Parameter, checked: Bounds, texts: list[str]) -> list[Bounds]:
+    """The checked bounds, closed where the library leaves a side open."""
+    if kind == "boolean":
+        return []
+    if kind == "choice":
+        return [Bounds(choices=checked.choices or texts)]
+    if kind == "numbers":
+        return [_share(checked, value) for value in argument.default]
+    return [_closed(kind, argument, checked)]
+
+
+def _type(argument: inspect.Parameter) -> tuple[Any, list[str]]:
+    """What kind of setting the argument is, and which texts it may be."""
+    if argument.name in PRESETS:
+        return "choice", PRESETS[argument.name]
+    parts = _parts(argument.annotation)
+    literal = next((part for part in parts if typing.get_origin(part) is typing.Literal), None)
+    if literal is not None or str in parts:
+        return "choice", list(typing.get_args(literal))
+    if isinstance(argument.default, tuple) and all(isinstance(value, float) for value in argument.default):
+        return "numbers", []
+    names = {bool: "boolean", int: "integer", float: "number"}
+    plain = [names[part] for part in parts if part in names]
+    return (plain[0] if len(plain) == 1 else None), []
+
+
+def _parts(annotation: Any) -> list[Any]:
+    is_union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    return [part for arg in typing.get_args(annotation) for part in _parts(arg)] if is_union else [annotation]
+
+
+def _plain(default: Any) -> Any:
+    if isinstance(default, enum.IntEnum):
+        return int(default)
+    return list(default) if isinstance(default, tuple) else default
+
+
+def _share(checked: Bounds, default: float) -> Bounds:
+    """The bounds of one of several decay rates."""
+    return Bounds(low=0, high=1) if default == 1 or checked.high == 1 else Bounds(low=0, below=1)
+
+
+def _closed(kind: str, argument: inspect.Parameter, checked: Bounds) -> Bounds:
+    number = (1 if kind == "integer" else 0) if argument.default is None else argument.default
+    sides = checked.model_dump(exclude_defaults=True)
+    if checked.low is None and checked.above is None:
+        least = min(number, 1) if kind == "integer" else 0
+        sides["low"] = least if number >= 0 or kind == "integer" else -HUGE
+    if checked.high is None and checked.below is None:
+        sides |= _upper(argument.name, number)
+    return Bounds(**sides)
+
+
+def _upper(name: str, number: float) -> dict[str, float]:
+    """Where the library sets no upper bound, the one that the name suggests."""
+    if re.search(r"^(min_)?beta\d?$|_beta$|momentum", name) and number < 1:
+        return {"below": 1}
+    return {"high": 1 if name.startswith("eps") or "prob" in name else max(HUGE, number)}
+
+
+def main() -> int:
+    """Write the file, or say whether it is out of date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where something would change")
+    check = parser.parse_args().check
+    text = library().model_dump_json(indent=1, exclude_defaults=True) + "\n"
+    path = Path(LIBRARY)
+    if check and (not path.exists() or path.read_text() != text):
+        print(f"out of date: {path.name}; run `make docs`", file=sys.stderr)
+        return 1
+    if not check:
+        path.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
