@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
 from api_schemas.catalog import FAMILIES, CatalogEntry
 from api_schemas.errors import NotFound
 from api_schemas.nearest import nearest
 from api_schemas.pages import Page
+from api_schemas.previews import SchedulePreview, ScheduleQuestion, preview
 from service.gateway import ProjectDependency
+from service.plot_schedule import schedule_svg
 from service.problems import documented
-from service.replies import KnownDependency, document
+from service.replies import KnownDependency, document, reply
 
 router = APIRouter(prefix="/v1/catalog", tags=["catalog"])
 
@@ -45,6 +47,24 @@ def get_entry(kind: str, name: str, _project: ProjectDependency, known: KnownDep
         if entry.name == name:
             return document(entry.model_dump_json(), known)
     raise NotFound(f"there is no {name!r} among the {kind}; {nearest(name, [entry.name for entry in found])}")
+
+
+@router.post(
+    "/schedules/preview",
+    response_model=None,
+    responses={200: {"model": SchedulePreview, "content": {"image/svg+xml": {}}}} | documented(400, 413, 415),
+)
+def preview_schedule(
+    question: ScheduleQuestion,
+    _project: ProjectDependency,
+    accept: Annotated[str, Header(description="`image/svg+xml` answers with a picture.")] = "",
+    form: Annotated[Literal["json", "svg"] | None, Query(alias="format", description="Instead of `Accept`.")] = None,
+) -> Response:
+    """The exact learning rate of every step, or a picture of it."""
+    answer = preview(question)
+    if form == "svg" or (form is None and "image/svg+xml" in accept):
+        return Response(schedule_svg(answer), 200, {"Cache-Control": "no-cache", "Vary": "Accept"}, "image/svg+xml")
+    return reply(answer)
 
 
 # Describing an entry builds its schema, some milliseconds each, and no entry changes while a gateway runs.

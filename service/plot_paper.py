@@ -31,7 +31,7 @@ text{fill:#9aa4b2}.title,.value{fill:#eef1f5}.paper{fill:#11151b}.grid{stroke:#2
 
 
 def paper(
-    title: str, subtitle: str, panels: Sequence[Panel], width: int, height: int, *, over: Iterable[str] = ()
+    title: str, subtitle: str, panels: Sequence[Panel], width: int, height: int, *, under: Iterable[str] = ()
 ) -> str:
     """An SVG document that needs nothing else, light or dark as its reader prefers.
 
@@ -41,9 +41,9 @@ def paper(
         panels: the plots, one below the other, over the same steps.
         width: of the picture in pixels, at least 400.
         height: of the picture in pixels, at least 300.
-        over: elements that are drawn over the plots.
+        under: elements that are drawn below the plots.
     """
-    drawn = "\n".join([*(element for panel in panels for element in panel.draw()), *over])
+    drawn = "\n".join([*under, *(element for panel in panels for element in panel.draw())])
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     return f"""<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title desc">
 <title id="title">{safe(title)}</title>
