@@ -23,7 +23,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 failed, 2 the job was cancelled, 4 not authorised.",
 )
-for command in (up.up, jobs.submit, jobs.ls, jobs.show, jobs.watch, jobs.cancel, catalog.catalog, operator.migrate):
+for command in (
+    up.up,
+    jobs.submit,
+    jobs.ls,
+    jobs.show,
+    jobs.watch,
+    jobs.cancel,
+    jobs.script,
+    catalog.catalog,
+    operator.migrate,
+):
     app.command()(command)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(operator.keys, name="keys")

@@ -182,6 +182,15 @@ class Jobs(Resource[D]):
 
         return follow(request_after, after, self._retries)
 
+    @Endpoint
+    def script(self, job_id: str) -> Flow[str]:
+        """A standalone PyTorch program that repeats the job's run; an uploaded file is its argument.
+
+        Raises:
+            Conflict: when the job's dataset was deleted.
+        """
+        return (yield from self._text(path_of("jobs", job_id, "script")))
+
     def _metrics(
         self,
         job_id: str,

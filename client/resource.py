@@ -67,6 +67,10 @@ class Resource(Generic[D]):
         response = yield from exchange(self._request(method, path, params=params, **body), self._retries)
         return decode(response, kind)
 
+    def _text(self, path: str) -> Flow[str]:
+        """What stands at a path that holds text."""
+        return (yield from exchange(self._request("GET", path), self._retries)).text
+
     def _delete(self, path: str) -> Flow[None]:
         yield from exchange(self._request("DELETE", path), self._retries)
 

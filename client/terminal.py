@@ -53,6 +53,10 @@ class Terminal:
             else:
                 print(line, file=self.out.file)
 
+    def write(self, text: str) -> None:
+        """Write a text that ends its own lines, neither wrapped nor coloured."""
+        self.out.file.write(text)
+
     def dump(self, value: BaseModel | Sequence[BaseModel]) -> None:
         """Write JSON: indented for people, in one line for a pipe."""
         plain: Any = (

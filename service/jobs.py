@@ -16,6 +16,7 @@ from api_schemas.errors import Conflict, InvalidRequest, NotFound
 from api_schemas.jobs import Job, JobSpec, JobState, Plan
 from api_schemas.pages import Page
 from api_schemas.plan import make_plan
+from script.program import write_script
 from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
 from service.problems import documented
 from service.replies import Cursor, KnownDependency, Limit, Text, document, in_thread, page, reply, unchanged
@@ -116,6 +117,22 @@ async def get_job(
     return reply(job, version=job.version)
 
 
+@router.get(
+    "/{job_id}/script",
+    response_model=None,
+    responses={200: {"content": {"text/x-python": {}}}} | documented(409),
+)
+def get_script(job_id: str, gateway: GatewayDependency, project: ProjectDependency) -> Response:
+    """A standalone PyTorch program that repeats the run, step by step and bit by bit.
+
+    It needs torch, numpy, scikit-learn and nothing of Anneal. An uploaded file is given to it as its argument.
+    """
+    job = jobs.get_job(gateway.database, project, job_id)
+    headers = {"Content-Disposition": f'attachment; filename="{job_id}.py"'}
+    program = write_script(job, _dataset_of(gateway, project, job))
+    return Response(program, 200, headers, "text/x-python; charset=utf-8")
+
+
 @router.delete("/{job_id}", status_code=204, response_model=None, responses=documented(409))
 def delete_job(job_id: str, gateway: GatewayDependency, project: ProjectDependency) -> Response:
     """Delete a job that no worker has, with its curves and events."""
@@ -147,6 +164,16 @@ def resume_job(job_id: str, gateway: GatewayDependency, project: ProjectDependen
 
 def _once(key: str | None, job_id: str, verb: str) -> Once | None:
     return Once.of(key, f"POST /v1/jobs/{job_id}/{verb}") if key else None
+
+
+def _dataset_of(gateway: Gateway, project: str, job: Job) -> Dataset | None:
+    """The upload that a job learns from, as it is now."""
+    if not isinstance(job.spec.dataset, Upload):
+        return None
+    try:
+        return get_dataset(gateway.database, project, job.spec.dataset.id)
+    except NotFound as error:
+        raise Conflict(f"the job's dataset was deleted, and with it what its columns are: {error.detail}") from error
 
 
 def _dataset(gateway: Gateway, project: str, spec: JobSpec) -> Dataset | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -104,6 +105,24 @@ def cancel(context: typer.Context, job_id: JobId) -> None:
         terminal.dump(job)
     else:
         terminal.print(f"{job.id} {job.state}")
+
+
+def script(
+    context: typer.Context,
+    job_id: JobId,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write it to this file.")] = None,
+) -> None:
+    """Show a job's run as a PyTorch program of its own, which needs no Anneal.
+
+    anneal script ID > run.py && python run.py
+    """
+    terminal = terminal_of(context)
+    with terminal.client() as client:
+        program = client.jobs.script(job_id)
+    if output is not None:
+        output.write_text(program, encoding="utf-8")
+    else:
+        terminal.write(program)
 
 
 def _spec(file: str | None, dataset: str | None, assignments: list[str]) -> Spec:

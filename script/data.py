@@ -1,0 +1,135 @@
+"""The part of a script that loads, splits and prepares the data."""
+
+from __future__ import annotations
+
+from api_schemas.catalog.call import Call, Name
+from api_schemas.catalog.datasets import BundledEntry, NamedDatasetEntry
+from api_schemas.datasets import Column, Dataset
+from script.page import Page
+from script.subject import Subject, width
+from script.text import text
+
+_PLAIN = "training.data.plain"
+
+
+def write_data(page: Page, subject: Subject) -> None:
+    """Write from the file or generator to the tensors `x_train`, `y_train` and those of the other parts."""
+    page.heading("Data")
+    if subject.named:
+        _load_named(page, subject.named)
+    else:
+        _load_upload(page, subject)
+    _split(page, subject)
+    page.heading("Preparation, fitted on the training rows alone")
+    if not subject.named:
+        _fill_in(page, subject)
+    _prepare(page, subject)
+    _make_tensors(page, subject)
+
+
+def _load_named(page: Page, entry: NamedDatasetEntry) -> None:
+    call = Call(entry.target or "", (), {"return_X_y": True}) if isinstance(entry, BundledEntry) else entry.call()
+    page.code(page.line("features, target = ", call, f"  # ({entry.rows}, {entry.features}), ({entry.rows},)"))
+
+
+def _load_upload(page: Page, subject: Subject) -> None:
+    dataset = subject.dataset
+    if dataset is None:
+        raise TypeError("no upload to load")
+    page.imports.module("sys")
+    page.code("\n".join([*_read(page, dataset), *_take_columns(page, subject)]))
+
+
+def _read(page: Page, dataset: Dataset) -> list[str]:
+    if dataset.format == "parquet":
+        return [page.line("columns = ", Call(f"{_PLAIN}.read_parquet", (Name("sys.argv[1]"),)))]
+    separators = "\t" if dataset.format == "tsv" else ",;\t"
+    return [page.line("columns, decimal_comma = ", Call(f"{_PLAIN}.read_text", (Name("sys.argv[1]"), separators)))]
+
+
+def _take_columns(page: Page, subject: Subject) -> list[str]:
+    comma = (Name("decimal_comma"),) if subject.dataset and subject.dataset.format != "parquet" else ()
+
+    def numbers(column: Column) -> Call:
+        return Call(f"{_PLAIN}.as_numbers", (Name(f"columns[{text(column.name)}]"), *comma))
+
+    def codes(column: Column) -> Call:
+        cells = Name(f"columns[{text(column.name)}]")
+        return Call(f"{_PLAIN}.as_codes", (cells, column.stats.categories, *comma))
+
+    raw = {column.name: (codes if column.type == "category" else numbers)(column) for column in subject.features}
+    target = (codes if subject.classify else numbers)(subject.target)
+    return [page.line("raw = ", raw), page.line("target = ", target)]
+
+
+def _split(page: Page, subject: Subject) -> None:
+    plan, split = subject.plan, subject.spec.split
+    sizes = {"validation": plan.validation_rows, "test": plan.test_rows, "seed": split.seed}
+    strata = {"strata": Name("target")} if split.method == "stratified" else {}
+    page.code(page.line("rows = ", Call("training.data.split.split_rows", (Name("len(target)"),), sizes | strata)))
+
+
+def _fill_in(page: Page, subject: Subject) -> None:
+    lines: list[str] = []
+    for column in subject.features:
+        place = Name(f"raw[{text(column.name)}]")
+        if column.missing == "error":
+            continue
+        if column.type == "category":
+            call = Call(f"{_PLAIN}.fill_codes", (place, Name("rows.train")))
+        else:
+            call = Call(f"{_PLAIN}.fill_numbers", (place, Name("rows.train"), column.missing))
+        lines.append(page.line(f"{place.name} = ", call))
+    if lines:
+        page.code("\n".join(lines))
+
+
+def _prepare(page: Page, subject: Subject) -> None:
+    numeric = [] if subject.named else [column for column in subject.features if column.type == "numeric"]
+    all_numbers = bool(subject.named) or len(numeric) == len(subject.features)
+    whole = "features" if all_numbers else "numbers"
+    lines: list[str] = []
+    if numeric:
+        columns = [Name(f"raw[{text(column.name)}]") for column in numeric]
+        lines.append(page.line(f"{whole} = ", Call("numpy.column_stack", (columns,))))
+    entry = subject.spec.preprocessing.numeric
+    if entry.target and (subject.named or numeric):
+        fit = entry.fit(Name(f"{whole}[rows.train]"), subject.shape.image)
+        lines.append(page.line(f"{whole} = ", fit, f".transform({whole})"))
+    if not all_numbers:
+        lines.append(page.line("features = ", Call("numpy.column_stack", (_side_by_side(subject.features),))))
+    if lines:
+        page.code("\n".join(lines))
+
+
+def _side_by_side(columns: list[Column]) -> list[Name | Call]:
+    """The inputs that each column becomes, in the file's order."""
+    found: list[Name | Call] = []
+    place = 0
+    for column in columns:
+        if column.type == "category":
+            found.append(Call(f"{_PLAIN}.one_hot", (Name(f"raw[{text(column.name)}]"), width(column))))
+        else:
+            found.append(Name(f"numbers[:, {place}]"))
+            place += 1
+    return found
+
+
+def _make_tensors(page: Page, subject: Subject) -> None:
+    page.imports.module("torch")
+    device = ", device=device" if subject.on_gpu else ""
+    learned, kind = "target", "torch.int64" if subject.classify else subject.dtype
+    entry = subject.spec.preprocessing.target
+    if entry and subject.scales_target:
+        page.code(page.line("target_scaling = ", entry.fit(Name("target[rows.train, None]"))))
+        learned = "target_scaling.transform(target[:, None])[:, 0]"
+    parts = ["train"] + [name for name in ("validation", "test") if getattr(subject.plan, f"{name}_rows")]
+    page.code(
+        "\n".join(
+            [
+                f"x = torch.tensor(features, dtype={subject.dtype}{device})",
+                f"y = torch.tensor({learned}, dtype={kind}{device})",
+                *(f"x_{part}, y_{part} = x[rows.{part}], y[rows.{part}]" for part in parts),
+            ]
+        )
+    )

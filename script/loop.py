@@ -1,0 +1,270 @@
+"""The part of a script that trains."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from api_schemas.catalog.call import Call, Name
+from api_schemas.catalog.metrics import better
+from api_schemas.plan import batches_per_epoch
+from script.optimizer import Steps
+from script.page import Page
+from script.subject import Subject
+
+_GRADIENT = "training.gradient"
+
+
+class Loop:
+    """Writes the loop over epochs and steps, with nothing in it that this job has no use for.
+
+    Args:
+        page: the script, `network`, `criterion`, the optimizer and `evaluate` already in it.
+        subject: whose run it is.
+        steps: what the optimizer wants done.
+    """
+
+    def __init__(self, page: Page, subject: Subject, steps: Steps) -> None:
+        self._page, self._subject, self._steps = page, subject, steps
+        self._training, self._entry = subject.spec.training, subject.spec.optimizer
+
+    def write(self) -> None:
+        """Write it, and the digest of the weights that come out."""
+        self._page.heading("Training")
+        self._write_batches()
+        states = [*self._gradient_states(), *self._average(), *self._stopping_states(), "step = -1"]
+        if self._judges_elsewhere:
+            self._page.code("\n".join(states[:-1]))
+            self._write_judged()
+            states = states[-1:]
+        epochs = [f"for epoch in range({self._training.epochs}):", *_indented(self._epoch(), 1)]
+        self._page.code("\n".join([*states, *epochs]))
+        self._write_end()
+
+    def _write_batches(self) -> None:
+        training, rows = self._training, self._subject.plan.train_rows
+        size = training.batch_size
+        every = batches_per_epoch(rows, size, training.drop_last)
+        whole = "" if every * size >= rows else f"[:{every}]"
+        device = ".to(device)" if self._subject.on_gpu else ""
+        self._page.imports.module("numpy", "np")
+        self._page.imports.name("torch", "Tensor")
+        self._page.imports.name("collections.abc", "Sequence")
+        self._page.code(
+            f"""
+def batches(epoch: int) -> Sequence[Tensor]:
+    \"\"\"Row numbers of each batch; their order depends on the seed and the epoch alone.\"\"\"
+    order = np.random.default_rng([{training.seed}, epoch]).permutation({rows})
+    return torch.from_numpy(order){device}.split({size}){whole}
+"""
+        )
+
+    @property
+    def _gradient_class(self) -> str | None:
+        """The class of ours that holds the gradient, where it is more than what each weight holds."""
+        if self._entry.needs == "graph":
+            return "DifferentiableGradient"
+        if not self._clips and not self._entry.matrices_only:
+            return None
+        from_library = (self._entry.target or "").startswith("pytorch_optimizer.")
+        return "LooseGradient" if from_library or self._entry.needs == "gradient_and_closure" else "Gradient"
+
+    @property
+    def _clips(self) -> bool:
+        training = self._training
+        ways = (training.gradient_clip_norm, training.gradient_clip_value, training.gradient_clip_percentile)
+        return any(way is not None for way in ways)
+
+    def _gradient_states(self) -> list[str]:
+        weights, percentile = Name("list(network.parameters())"), self._training.gradient_clip_percentile
+        lines: list[str] = []
+        if self._gradient_class:
+            lines.append(self._page.line("gradient = ", Call(f"{_GRADIENT}.{self._gradient_class}", (weights,))))
+        if percentile is not None:
+            like = Name("next(network.parameters())")
+            lines.append(self._page.line("norms = ", Call(f"{_GRADIENT}.NormHistory", (percentile, like))))
+        return lines
+
+    def _average(self) -> list[str]:
+        if self._training.averaging is None:
+            return []
+        return [self._page.line("averaged = ", self._training.averaging.call(Name("network")))]
+
+    def _stopping_states(self) -> list[str]:
+        return ["best, waited = None, 0  # of early stopping"] if self._training.early_stopping else []
+
+    @property
+    def _judges_elsewhere(self) -> bool:
+        """Whether the weights that are judged and kept are not those of the training."""
+        return self._entry.switches_mode or self._training.averaging is not None
+
+    def _write_judged(self) -> None:
+        """Write the context in which the network is judged and kept."""
+        page, switches = self._page, self._entry.switches_mode
+        page.imports.name("torch", "nn")
+        page.imports.name("contextlib", "contextmanager")
+        page.imports.name("collections.abc", "Iterator")
+        model, lines = "network", list[str]()
+        if self._training.averaging:
+            model = "model"
+            lines.append("model = averaged.module if averaged.n_averaged > 0 else network")
+        if self._subject.spec.model.uses_batch_statistics:
+            rows = Name("(x_train[batch] for batch in batches(0))")
+            refresh = page.line("", Call("training.averaging.refresh_batch_statistics", (Name(model), rows)))
+            lines += [refresh] if switches else ["if model is not network:", f"    {refresh}"]
+        lines.append(f"yield {model}")
+        if switches:
+            moved = page.line("with ", Call("training.optimization.evaluation_weights", _names("optimizer", "network")))
+            lines = [f"{moved}:", *_indented(lines, 1)]
+        head = ["@contextmanager", "def judged() -> Iterator[nn.Module]:"]
+        page.code(
+            "\n".join([*head, '    """The network with the weights that are judged and kept."""', *_indented(lines, 1)])
+        )
+
+    def _epoch(self) -> list[str]:
+        """The body of the loop over epochs."""
+        size = self._training.accumulate_batches
+        if size == 1:
+            lines = ["for batch in batches(epoch):", *_indented(self._step(), 1)]
+        else:
+            lines = ["every = batches(epoch)", f"for start in range(0, len(every), {size}):"]
+            lines += _indented([f"parts = every[start : start + {size}]", *self._step()], 1)
+        return [*lines, *self._evaluation()]
+
+    def _step(self) -> list[str]:
+        """One step of the optimizer and what it prints."""
+        closure = self._entry.needs in ("closure", "gradient_and_closure")
+        update = self._closure_update() if closure else self._plain_update()
+        value = "answers[0]" if closure else "loss.item()"
+        self._page.imports.module("math")
+        return [
+            "step += 1",
+            *self._steps.schedule,
+            *update,
+            f'print(f"step {{step}} loss {{{value}!r}}")',
+            *self._take_average(),
+            f"if not math.isfinite({value}):",
+            '    raise SystemExit("diverged")',
+        ]
+
+    def _plain_update(self) -> list[str]:
+        steps = [f"{optimizer}.step()" for optimizer in self._steps.optimizers]
+        free = ["gradient.free()"] if self._entry.needs == "graph" else []
+        return [*self._descend(), *self._clip("norms.add(norm)"), *steps, *free]
+
+    def _closure_update(self) -> list[str]:
+        """An optimizer may ask for the loss again, at other weights: the first answer is the step's."""
+        percentile = self._training.gradient_clip_percentile is not None
+        limit = ["if not limits:", "    limits.append(norms.add(norm))"] if percentile else []
+        clip = self._clip("limits[0]")
+        body = [*self._descend(), *clip[:1], *limit, *clip[1:]] if percentile else [*self._descend(), *clip]
+        lines = ["answers: list[float] = []  # the first is the step's; the optimizer may ask again, at other weights"]
+        return [
+            *lines,
+            *(["limits: list[Tensor] = []"] if percentile else []),
+            "",
+            "@torch.enable_grad()",
+            "def closure() -> Tensor:",
+            *_indented([*body, "answers.append(loss.item())", "return loss.detach()"], 1),
+            "",
+            "optimizer.step(closure)",
+        ]
+
+    def _descend(self) -> list[str]:
+        """Loss and gradient of the step's rows."""
+        plain = len(self._steps.optimizers) == 1 and (self._entry.target or "").startswith("torch.")
+        clear = "gradient.clear()" if self._gradient_class else f"{'optimizer' if plain else 'network'}.zero_grad()"
+        backward = "gradient.add(loss)" if self._entry.needs == "graph" else "loss.backward()"
+        if self._training.accumulate_batches == 1:
+            return [clear, "loss = criterion(network(x_train[batch]), y_train[batch])", backward]
+        return [
+            clear,
+            "rows, losses = sum(len(part) for part in parts), []",
+            "for part in parts:",
+            "    loss = criterion(network(x_train[part]), y_train[part]) * (len(part) / rows)",
+            f"    {backward}",
+            "    losses.append(loss.detach())",
+            "loss = torch.stack(losses).sum()",
+        ]
+
+    def _clip(self, limit: str) -> list[str]:
+        training = self._training
+        if training.gradient_clip_norm is not None:
+            return [f"gradient.shorten(gradient.norm(), {training.gradient_clip_norm!r})"]
+        if training.gradient_clip_percentile is not None:
+            return ["norm = gradient.norm()", f"gradient.shorten(norm, {limit})"]
+        if training.gradient_clip_value is not None:
+            return [f"gradient.clamp({training.gradient_clip_value!r})"]
+        return []
+
+    def _take_average(self) -> list[str]:
+        """Take the weights into the average where it is their turn."""
+        entry, plan = self._training.averaging, self._subject.plan
+        if entry is None:
+            return []
+        first, period = entry.first_step(plan.total_steps, plan.steps_per_epoch), entry.period(plan.steps_per_epoch)
+        due = [f"step + 1 >= {first}"] if first > period else []
+        due += [f"(step + 1) % {period} == 0"] if period > 1 else []
+        update = "averaged.update_parameters(network)"
+        return [f"if {' and '.join(due)}:", f"    {update}"] if due else [update]
+
+    def _evaluation(self) -> list[str]:
+        """What happens at the end of an epoch."""
+        if not self._subject.plan.validation_rows:
+            return []
+        every, last = self._training.evaluate_every_epochs, self._training.epochs - 1
+        lines = [*self._judge("val", "validation"), *self._tell_schedules(), *self._stop()]
+        if every == 1:
+            return lines
+        return [f"if (epoch + 1) % {every} == 0 or epoch == {last}:", *_indented(lines, 1)]
+
+    def _judge(self, name: str, part: str) -> list[str]:
+        """Evaluate a part and print it."""
+        model = "model" if self._judges_elsewhere else "network"
+        evaluate = f"values = evaluate({model}, x_{part}, y_{part}, target[rows.{part}])"
+        print_ = f'print("evaluation step", step, *(f"{name}/{{key}} {{value!r}}" for key, value in values.items()))'
+        if not self._judges_elsewhere:
+            return [evaluate, print_]
+        return ["with judged() as model:", f"    {evaluate}", print_]
+
+    def _tell_schedules(self) -> list[str]:
+        lines: list[str] = []
+        for watch in self._steps.watches:
+            see = f'{watch.variable}.see(values["{watch.metric.removeprefix("val/")}"])'
+            bounds = [f"{watch.start} <= "] if watch.start else []
+            ends = watch.end < self._subject.plan.total_steps
+            when = f"{''.join(bounds)}step{f' < {watch.end}' if ends else ''}"
+            lines += [see] if when == "step" else [f"if {when}:", f"    {see}"]
+        return lines
+
+    def _stop(self) -> list[str]:
+        """Early stopping, as `training.evaluation.Patience` does it."""
+        stop = self._training.early_stopping
+        if stop is None:
+            return []
+        lower = better(stop.metric) == "lower"
+        bound = f"best {'-' if lower else '+'} {stop.min_delta!r}" if stop.min_delta else "best"
+        return [
+            f'value = values["{stop.metric.removeprefix("val/")}"]',
+            f"better = math.isfinite(value) if best is None else value {'<' if lower else '>'} {bound}",
+            "best, waited = (value, 0) if better else (best, waited + 1)",
+            f"if waited == {stop.patience}:",
+            "    break",
+        ]
+
+    def _write_end(self) -> None:
+        tested = self._judge("test", "test") if self._subject.plan.test_rows else []
+        model = "model" if self._judges_elsewhere else "network"
+        digest = self._page.line(
+            'print("weights_sha256", ', Call("training.checkpoint.digest", _names(f"{model}.state_dict()")), ")"
+        )
+        kept = ["with judged() as model:", f"    {digest}"] if self._judges_elsewhere else [digest]
+        self._page.code("\n".join([*tested, *kept]))
+
+
+def _names(*names: str) -> tuple[Name, ...]:
+    return tuple(Name(name) for name in names)
+
+
+def _indented(lines: Sequence[str], level: int) -> list[str]:
+    return textwrap.indent("\n".join(lines), "    " * level).splitlines()

@@ -1,0 +1,95 @@
+"""A job as a standalone PyTorch program that repeats its run."""
+
+from __future__ import annotations
+
+from api_schemas.datasets import Dataset
+from api_schemas.jobs import Job
+from script.data import write_data
+from script.evaluation import write_evaluation
+from script.loop import Loop
+from script.network import write_network
+from script.optimizer import write_optimizer
+from script.page import Page
+from script.subject import Subject
+
+_HEADER = """\
+{title}
+
+A training run as one program. It loads the data, trains the network, and prints
+
+    step <n> loss <value>                      for every step
+    evaluation step <n> val/loss <value> ...   for every evaluation
+    weights_sha256 <digest>                    of the network at the end
+
+{numbers}
+
+Run it with
+
+    python {command}
+
+It needs {libraries}.
+"""
+
+
+def write_script(job: Job, dataset: Dataset | None) -> str:
+    """A program that loads a job's data, trains as the job did and prints the same numbers.
+
+    Args:
+        job: in any state; where it has run, the program takes as many threads.
+        dataset: the upload that it learns from; None for a dataset named by name.
+
+    Raises:
+        InvalidRequest: when the dataset is no longer one that the job could be trained on.
+    """
+    subject, page = Subject.of(job, dataset), Page()
+    _write_settings(page, subject)
+    write_data(page, subject)
+    write_network(page, subject)
+    steps = write_optimizer(page, subject)
+    write_evaluation(page, subject)
+    Loop(page, subject, steps).write()
+    return page.text(_header(page, subject))
+
+
+def _write_settings(page: Page, subject: Subject) -> None:
+    """What rounding depends on."""
+    page.imports.module("torch")
+    lines: list[str] = []
+    if subject.on_gpu:
+        page.imports.module("os")
+        lines.append('os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS then gives the same bits each time')
+        lines += ["torch.use_deterministic_algorithms(True)", 'device = torch.device("cuda")']
+    elif subject.environment:
+        lines.append(f"torch.set_num_threads({subject.environment.threads})")
+    if lines:
+        page.code("\n".join(lines))
+
+
+def _header(page: Page, subject: Subject) -> str:
+    argument = ""
+    if subject.dataset:
+        argument = f" {'data' if subject.dataset.format == 'parquet' else 'table'}.{subject.dataset.format}"
+    return _HEADER.format(
+        title=f"{_plain(subject.name)} ({subject.id})",
+        numbers=_numbers(subject),
+        command=f"{subject.id}.py{argument}",
+        libraries=_listed(page.imports.libraries()),
+    )
+
+
+def _numbers(subject: Subject) -> str:
+    if subject.environment is None:
+        return "as the run does, to the last bit, on the same machine with as many threads."
+    where = subject.environment
+    threads = f"{where.threads} thread{'s' if where.threads != 1 else ''}"
+    machine = f"torch {where.torch} on {where.device} with {threads}"
+    return f"as the run did, to the last bit on the same machine, which had\n{machine}."
+
+
+def _plain(name: str) -> str:
+    """A name as it may stand in a docstring."""
+    return name.replace("\\", "/").replace('"', "'")
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
