@@ -21,22 +21,34 @@ def step_faults(spec: JobSpec, total_steps: int, steps_per_epoch: int, weights: 
         steps_per_epoch: what one epoch is in steps.
         weights: names of the network's weights.
     """
+    yield from _gradient_faults(spec)
     yield from _schedule_faults(spec)
     yield from _group_faults(spec)
     yield from _pattern_faults(spec, weights)
     yield from _averaging_faults(spec, total_steps, steps_per_epoch)
 
 
+def _gradient_faults(spec: JobSpec) -> Iterator[Fault]:
+    if spec.optimizer.innermost.sparse_only:
+        yield Fault(
+            pointer="/optimizer/name",
+            code="needs_sparse_gradients",
+            message=f"{spec.optimizer.innermost.name!r} takes sparse gradients alone, and no model gives such; use "
+            "'adam', which is the same for dense ones",
+        )
+
+
 def _schedule_faults(spec: JobSpec) -> Iterator[Fault]:
-    name, momentum = spec.optimizer.name, _knob(spec.optimizer, spec.optimizer.momentum_knob)
+    entry = spec.optimizer.innermost
+    momentum = _knob(entry, entry.momentum_knob)
     scheduled: list[tuple[str, Sequence[ScheduleEntry] | None, float | None]] = [
         ("momentum", spec.momentum_schedule, momentum),
-        ("weight_decay", spec.weight_decay_schedule, _knob(spec.optimizer, "weight_decay")),
+        ("weight_decay", spec.weight_decay_schedule, _knob(entry, "weight_decay")),
     ]
     for knob, pieces, value in scheduled:
         if pieces and not value:
             why = f"has no {knob} to schedule" if value is None else f"has {knob} 0 here, and every factor leaves it 0"
-            yield Fault(pointer=f"/{knob}_schedule", code="nothing_to_schedule", message=f"{name!r} {why}")
+            yield Fault(pointer=f"/{knob}_schedule", code="nothing_to_schedule", message=f"{entry.name!r} {why}")
     if spec.momentum_schedule and momentum:
         highest = max(piece.highest for piece in spec.momentum_schedule)
         if momentum * highest >= 1:
@@ -55,7 +67,8 @@ def _knob(entry: OptimizerEntry, key: str) -> float | None:
 
 
 def _group_faults(spec: JobSpec) -> Iterator[Fault]:
-    if not (spec.optimizer.one_group or spec.optimizer.takes_model):
+    entry = spec.optimizer.innermost
+    if not (entry.one_group or entry.takes_model):
         return
     asked = {
         "layer_rates": bool(spec.training.layer_rates),
@@ -66,7 +79,7 @@ def _group_faults(spec: JobSpec) -> Iterator[Fault]:
             yield Fault(
                 pointer=f"/training/{field}",
                 code="one_group_only",
-                message=f"{spec.optimizer.name!r} treats all weights alike; leave `{field}` out",
+                message=f"{entry.name!r} treats all weights alike; leave `{field}` out",
             )
 
 

@@ -219,4 +219,5 @@ def _gradient_for(
 
 
 def _key(entry: OptimizerEntry, knob: str) -> str:
-    return entry.momentum_knob if knob == "momentum" else knob
+    """What parameter groups call it."""
+    return entry.innermost.momentum_knob if knob == "momentum" else knob

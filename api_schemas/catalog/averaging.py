@@ -24,10 +24,6 @@ class AveragingEntry(Entry):
     start: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Share of the run after which the average begins."""
 
-    def rule(self) -> Call:
-        """What takes new weights into the average."""
-        raise NotImplementedError
-
     def period(self, steps_per_epoch: int) -> int:
         """Steps from one average to the next."""
         raise NotImplementedError
@@ -37,9 +33,9 @@ class AveragingEntry(Entry):
         period = self.period(steps_per_epoch)
         return max(1, math.ceil(self.start * total_steps / period)) * period
 
-    def call(self, *args: Any, **more: Any) -> Call:
-        """The call that makes an averaged copy of a model."""
-        return Call(self.target or "", args, {"multi_avg_fn": self.rule()} | more)
+    def knobs(self) -> dict[str, Any]:
+        """What its target takes: when weights enter the average is the loop's part."""
+        return {}
 
 
 class Ema(AveragingEntry):
@@ -58,8 +54,8 @@ class Ema(AveragingEntry):
     decay: Annotated[float, Gt(0), Lt(1)] = 0.999
     """How much of the old average stays at each step."""
 
-    def rule(self) -> Call:
-        return Call("torch.optim.swa_utils.get_ema_multi_avg_fn", (self.decay,))
+    def knobs(self) -> dict[str, Any]:
+        return {"multi_avg_fn": Call("torch.optim.swa_utils.get_ema_multi_avg_fn", (self.decay,))}
 
     def period(self, steps_per_epoch: int) -> int:
         return 1
@@ -81,9 +77,6 @@ class Swa(AveragingEntry):
     """How far apart the averaged weights are."""
     unit: Literal["epoch", "step"] = "epoch"
     """What `every` counts."""
-
-    def rule(self) -> Call:
-        return Call("torch.optim.swa_utils.get_swa_multi_avg_fn")
 
     def period(self, steps_per_epoch: int) -> int:
         return self.every * (steps_per_epoch if self.unit == "epoch" else 1)

@@ -147,7 +147,7 @@ def test_a_model_file_holds_all_that_a_prediction_needs(make_run, tmp_path):
     preparation = json.loads(metadata["preparation"])
     bunch = sklearn_datasets.load_wine()
     assert [column["name"] for column in preparation["columns"]] == bunch.feature_names
-    x = (bunch.data - arrays["preparation/inputs.shift"]) / arrays["preparation/inputs.scale"]
+    x = (bunch.data - arrays["preparation/numeric.shift"]) / arrays["preparation/numeric.scale"]
     model = build_model(JobSpec.model_validate_json(metadata["spec"]).model, InputShape(13), 3).eval()
     weights = {name[8:]: torch.from_numpy(a) for name, a in arrays.items() if name.startswith("weights/")}
     model.load_state_dict(weights)
@@ -160,3 +160,53 @@ def test_a_model_file_holds_all_that_a_prediction_needs(make_run, tmp_path):
         by_hand.update(f"{name} {weights[name].dtype} {list(weights[name].shape)}\n".encode())
         by_hand.update(weights[name].numpy().tobytes())
     assert taken == metadata["weights_sha256"] == by_hand.hexdigest()
+
+
+STEPS = {
+    "accumulation": {"accumulate_batches": 2},
+    "clipping by value": {"gradient_clip_norm": None, "gradient_clip_value": 0.05},
+    "clipping by percentile": {"gradient_clip_norm": None, "gradient_clip_percentile": 40},
+    "ema": {"averaging": {"name": "ema", "decay": 0.9, "start": 0.1}},
+    "swa": {"averaging": {"name": "swa", "start": 0.2, "every": 2}},
+    "groups": {"decay_norms_and_biases": False, "layer_rates": {"0.*": 0.1}},
+}
+
+
+@pytest.mark.parametrize("feature", STEPS)
+def test_a_resumed_run_takes_the_same_steps_in_every_way_that_they_are_asked_for(make_run, tmp_path, feature):
+    schedules = {
+        "schedule": [{"name": "plateau", "patience": 0, "gamma": 0.5}],
+        "momentum_schedule": [{"name": "linear", "final": 0.5}],
+        "weight_decay_schedule": [{"name": "cosine"}],
+    }
+    optimizer = {"name": "adamw", "weight_decay": 0.1}
+    training = {**TRAINING, "checkpoint_every_steps": 1, **STEPS[feature]}
+    assert_resumed_everywhere(
+        make_run, tmp_path, {**EVERYTHING, **schedules, "optimizer": optimizer, "training": training}
+    )
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "muon", "sam", "lookahead", "adahessian", "schedulefreeadamw", "adammini"])
+def test_a_resumed_run_takes_the_same_steps_of_optimizers_that_need_more_than_a_gradient(make_run, tmp_path, name):
+    optimizer = {"name": name, **({"max_iter": 3} if name == "lbfgs" else {})}
+    training = {**TRAINING, "checkpoint_every_steps": 1, "epochs": 3}
+    assert_resumed_everywhere(make_run, tmp_path, {**EVERYTHING, "optimizer": optimizer, "training": training})
+
+
+def assert_resumed_everywhere(make_run, tmp_path, job):
+    """The run is left at every fifth step, each time by another process than the one before, as it were."""
+    whole = make_run(**job)
+    wanted = told(whole.events(flush_seconds=0))
+    found, run = {}, make_run(**job)
+    while not run._finished:
+        for event in run.events(flush_seconds=0):
+            found |= told([event])
+            if isinstance(event, CheckpointDue) and event.step % 5 == 3:
+                break
+        run.save(tmp_path / "checkpoint")
+        torch.manual_seed(run.steps_done)
+        run = make_run(**job)
+        run.restore(tmp_path / "checkpoint")
+    found |= told(run.events(flush_seconds=0))
+    assert found == wanted
+    assert run.save_model(tmp_path / "b") == whole.save_model(tmp_path / "a")
