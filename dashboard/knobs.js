@@ -85,6 +85,7 @@ const brief = (value) => (Math.abs(value) >= 1e6 ? value.toExponential(3).replac
 export function write(value) {
   if (value === undefined) return "";
   if (typeof value === "string") return value;
+  if (typeof value === "number") return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : String(value);
   if (Array.isArray(value) && value.length && value.every((item) => item === null || typeof item !== "object")) return value.map(write).join(", ");
   if (value !== null && typeof value === "object" && typeof value.name === "string") return value.name;
   return JSON.stringify(value);

@@ -145,14 +145,17 @@ const ListPart = (props) => html`<${Part} name=${props.name} pointer=${props.poi
 
 /** @param {Place} props */
 function Items({ name, pointer, schema, shape, definitions, value, put }) {
-  const { entries } = useEntries(resolve(shape.of.items, definitions).catalog ?? null);
+  const kind = resolve(shape.of.items, definitions).catalog ?? null;
+  const { entries, problem } = useEntries(kind);
+  const faults = useFaults(pointer);
+  if (kind && !entries) return html`<${Trouble} problem=${problem} />`;
   const short = (/** @type {any} */ item) => changedKnobs(item, entries?.find((entry) => entry.name === item.name)?.knobs ?? {});
   const items = Array.isArray(value) ? value : (schema.default ?? []).map(short);
   const replace = (/** @type {number} */ index, /** @type {number} */ count, /** @type {any[]} */ ...by) => put([...items.slice(0, index), ...by, ...items.slice(index + count)]);
   const button = (/** @type {string} */ sign, /** @type {string} */ doing, /** @type {() => void} */ act) =>
     html`<button type="button" class="quiet" aria-label=${doing} title=${doing} onClick=${act}>${sign}</button>`;
   return html`<p class="note"><${Inline} text=${schema.description ?? ""} /></p>
-    <${Faults} faults=${useFaults(pointer)} />
+    <${Faults} faults=${faults} />
     <ol class="pieces">${items.map((/** @type {any} */ item, /** @type {number} */ index) => html`<li key=${index}>
       <${Field} name=${`${name} ${index + 1}`} schema=${shape.of.items} definitions=${definitions} pointer=${`${pointer}/${index}`} value=${item}
         put=${(/** @type {any} */ next) => replace(index, 1, next ?? {})} />

@@ -241,7 +241,9 @@ def test_a_worker_is_shown(open_page, anneal):
     expect(page.get_by_text("online").first).to_be_visible()
 
 
-@pytest.mark.parametrize("route", ["", "#/new", "#/datasets", "#/workers", "#/jobs/"])
+@pytest.mark.parametrize(
+    "route", ["", "#/new", "#/datasets", "#/catalog", "#/catalog/optimizers/adam", "#/workers", "#/jobs/"]
+)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_a_phone_nothing_is_wider_than_the_screen(open_page, long_job, route, scheme):
     route = route + long_job if route == "#/jobs/" else route
