@@ -9,6 +9,7 @@ from typing import Any, cast
 from asgi_correlation_id import correlation_id
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -26,8 +27,11 @@ from api_schemas.errors import (
     UnsupportedMediaType,
 )
 from api_schemas.nearest import nearest
+from service.fields import bounds, known_fields
 
 MEDIA_TYPE = "application/problem+json"
+
+_OUT_OF_BOUNDS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 
 Json = Any
 
@@ -98,10 +102,11 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     if isinstance(error.body, bytes):
         given = request.headers.get("content-type") or "none"
         return render(UnsupportedMediaType(f"send the body as application/json; its content type is {given!r}"))
-    return render(InvalidRequest.of([_fault(fault, error.body, request) for fault in found]))
+    model = _body_model(request)
+    return render(InvalidRequest.of([_fault(fault, error.body, model) for fault in found]))
 
 
-def _fault(found: Mapping[str, Any], body: Json, request: Request) -> Fault:
+def _fault(found: Mapping[str, Any], body: Json, model: type[BaseModel] | None) -> Fault:
     """What pydantic found, with a pointer into what the client sent and the nearest right name."""
     source, *path = found["loc"]
     if source != "body":
@@ -118,12 +123,22 @@ def _fault(found: Mapping[str, Any], body: Json, request: Request) -> Fault:
     elif code == "union_tag_not_found":
         steps, code, message = [*steps, "name"], "missing", "say which one by its name"
     elif code == "extra_forbidden":
-        # The document is large, and made when it is first asked for: seconds that other faults need not wait.
-        known = _known_fields(path[:-1], _body_schema(request), request.app.openapi())
-        code, message = "unknown_field", f"there is no field {path[-1]!r} here; {nearest(str(path[-1]), known)}"
+        code, message = "unknown_field", _unknown_field(path, model)
+    elif code in _OUT_OF_BOUNDS and model is not None:
+        message = f"input should be {bounds(model, path)}"
     elif code == "value_error":
         message = message.removeprefix("value error, ")
     return Fault(pointer=_pointer(steps), code=code, message=message)
+
+
+def _unknown_field(path: Sequence[str | int], model: type[BaseModel] | None) -> str:
+    """What to write instead of a field that is not there, and which numbers it takes."""
+    *place, name = path
+    known = known_fields(model, place) if model else []
+    message = f"there is no field {name!r} here; {nearest(str(name), known)}"
+    meant = [field for field in known if f"did you mean {field!r}" in message]
+    said = bounds(model, [*place, meant[0]]) if model and meant else ""
+    return f"{message} {meant[0]!r} is {said}" if said else message
 
 
 def _steps(path: Sequence[str | int], body: Json) -> list[str | int]:
@@ -151,33 +166,11 @@ def _lower(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _body_schema(request: Request) -> Json:
-    """The JSON Schema of the body that the route takes."""
-    paths = request.app.openapi()["paths"]
-    operation = paths.get(request.scope["route"].path, {}).get(request.method.lower(), {})
-    return operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-
-
-def _known_fields(path: Sequence[str | int], schema: Json, document: Json) -> list[str]:
-    """The names of the fields that the schema has at a pydantic location."""
-    here = _resolve(schema, document)
-    for step in path:
-        choices = [_resolve(choice, document) for choice in here.get("anyOf", here.get("oneOf", []))]
-        if isinstance(step, int):
-            here = _resolve(here.get("items", {}), document)
-        elif step in here.get("properties", {}):
-            here = _resolve(here["properties"][step], document)
-        elif step in here.get("discriminator", {}).get("mapping", {}):
-            here = _resolve({"$ref": here["discriminator"]["mapping"][step]}, document)
-        elif choices:
-            here = next((choice for choice in choices if "discriminator" in choice), choices[0])
-    return list(here.get("properties", {}))
-
-
-def _resolve(schema: Json, document: Json) -> Json:
-    while "$ref" in schema:
-        schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
-    return schema
+def _body_model(request: Request) -> type[BaseModel] | None:
+    """The class of the body that the route takes, where it takes one."""
+    field = getattr(request.scope["route"], "body_field", None)
+    kind = field.field_info.annotation if field else None
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 PROBLEM_SCHEMAS = {"Problem": Problem, "Fault": Fault}

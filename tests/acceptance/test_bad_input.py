@@ -30,10 +30,14 @@ BAD_SPECS = {
     "a piece of the schedule": (
         DIGITS | {"schedule": [{"name": "linear_warmup", "steps": 5}, {"name": "cosine", "final": -1}]},
         "/schedule/1/final",
-        "greater than or equal to 0",
+        "at least 0",
     ),
     "two lengths": (DIGITS | {"schedule": [{"name": "cosine", "steps": 5, "epochs": 1}]}, "/schedule/0", "once"),
-    "an open piece before the last": (DIGITS | {"schedule": [{"name": "cosine"}, {"name": "linear"}]}, "", "length"),
+    "an open piece before the last": (
+        DIGITS | {"schedule": [{"name": "cosine"}, {"name": "linear"}]},
+        "/schedule",
+        "length",
+    ),
     "a name with a line break": (DIGITS | {"name": "a\nb"}, "/name", "control characters"),
     "a NUL in a tag": (DIGITS | {"tags": {"a\0": "b"}}, "/tags/a\0", "control characters"),
     "a batch larger than the data": (DIGITS | {"training": {"batch_size": 1439}}, "/training/batch_size", "1438"),
