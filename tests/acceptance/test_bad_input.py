@@ -25,7 +25,7 @@ BAD_SPECS = {
         "did you mean 'eps'",
     ),
     "a negative lr": (DIGITS | {"optimizer": {"name": "adam", "lr": -0.1}}, "/optimizer/lr", "greater than 0"),
-    "a beta of 1": (DIGITS | {"optimizer": {"name": "adam", "betas": [0.9, 1.0]}}, "/optimizer", "below 1"),
+    "a beta of 1": (DIGITS | {"optimizer": {"name": "adam", "betas": [0.9, 1.0]}}, "/optimizer/betas/1", "below 1"),
     "nesterov without momentum": (DIGITS | {"optimizer": {"name": "sgd", "nesterov": True}}, "/optimizer", "momentum"),
     "a piece of the schedule": (
         DIGITS | {"schedule": [{"name": "linear_warmup", "steps": 5}, {"name": "cosine", "final": -1}]},
