@@ -80,17 +80,16 @@ class BatchNormEntry(OutputNormalizationEntry):
 
     momentum: Momentum = 0.1
     """PyTorch's convention: running = (1 - momentum) running + momentum batch. Where a text writes
-    p old + (1 - p) new, this is 1 - p."""
+    p old + (1 - p) new, this is 1 - p. The variance that enters is the unbiased one, over n - 1."""
     eps: Epsilon = 1e-5
-    """Added to the variance."""
+    """Added to the variance, within the root. The variance that a batch is divided by is the biased one, over n."""
 
 
 class BatchNorm(BatchNormEntry):
     """Normalises each feature by its mean and variance over the batch; at test time by running statistics.
 
     Makes the error surface rounder, so larger learning rates work. With images a channel's statistics are over all
-    places too. The batch is divided by its own variance (over n); the running variance is fed the unbiased one (over
-    n - 1), as in PyTorch.
+    places too.
     """
 
     formula = "y = gamma (x - mean_batch) / sqrt(var_batch + eps) + beta; at test time with running mean and variance"
@@ -125,6 +124,9 @@ class BatchRenorm(BatchNormEntry):
     target = "training.normalizations.BatchRenorm"
 
     name: Literal["batch_renorm"] = "batch_renorm"
+    momentum: Momentum = 0.1
+    """running = (1 - momentum) running + momentum batch, of the mean and of the standard deviation sqrt(var + eps),
+    its variance over n."""
     r_max: Annotated[float, Ge(1), Le(1000)] = 3.0
     """How far the scale may be corrected, either way; 1 is batch norm."""
     d_max: Annotated[float, Ge(0), Le(1000)] = 5.0

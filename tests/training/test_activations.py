@@ -14,12 +14,15 @@ from training.build import build, resolve
 NORMAL = torch.distributions.Normal(0.0, 1.0)
 
 FORMULAS = {
+    "celu": lambda x: x if x > 0 else math.exp(x) - 1,
     "elu": lambda x: x if x > 0 else math.exp(x) - 1,
     "gelu": lambda x: x * NORMAL.cdf(torch.tensor(x)).item(),
+    "hardtanh": lambda x: min(max(x, -1), 1),
     "hardswish": lambda x: x * min(max(x + 3, 0), 6) / 6,
     "identity": lambda x: x,
     "leaky_relu": lambda x: max(0, x) + 0.01 * min(0, x),
     "mish": lambda x: x * math.tanh(math.log(1 + math.exp(x))),
+    "prelu": lambda x: max(0, x) + 0.25 * min(0, x),
     "relu": lambda x: max(0, x),
     "relu6": lambda x: min(max(0, x), 6),
     "selu": lambda x: 1.0507 * (x if x > 0 else 1.6733 * (math.exp(x) - 1)),
