@@ -7,17 +7,18 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le, MaxLen
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
+from api_schemas.advice import Advice
 from api_schemas.base import Label, Reply, Schema, Slug, Time
 from api_schemas.catalog.averaging import Averaging
 from api_schemas.catalog.losses import Loss
+from api_schemas.catalog.metrics import Better, Metric
 from api_schemas.catalog.models import Mlp, Model
 from api_schemas.catalog.optimizers import Optimizer
 from api_schemas.catalog.optimizers_adam import Adam
 from api_schemas.catalog.preprocessing import Encoding, OneHot, Preprocessing, Standard
-from api_schemas.catalog.schedule_entry import ScheduleEntry
+from api_schemas.catalog.schedule_plateau import ValidationMetric
 from api_schemas.catalog.schedules import Constant, Schedule
 from api_schemas.datasets import DatasetReference, Split
-from api_schemas.errors import Fault
 
 JobState = Literal["queued", "running", "pausing", "paused", "cancelling", "succeeded", "failed", "cancelled"]
 TERMINAL: frozenset[JobState] = frozenset({"succeeded", "failed", "cancelled"})
@@ -40,15 +41,16 @@ class PreprocessingSpec(Schema):
     """For columns of numbers."""
     categorical: Encoding = OneHot()
     """For columns of categories."""
-    target: Preprocessing = Standard()
-    """For a target that is a number; predictions and metrics are in the target's own units again."""
+    target: Preprocessing | None = None
+    """For a target that is a number; predictions and metrics are in the target's own units again. By default
+    `standard`, and `none` where the loss takes counts."""
 
 
 class EarlyStopping(Schema):
     """Ends a run that no longer gets better."""
 
-    metric: Literal["val/loss", "val/accuracy", "val/r2", "val/mae"] = "val/loss"
-    """What is watched; losses and errors should fall, accuracy and r2 rise."""
+    metric: ValidationMetric = "val/loss"
+    """What is watched: `val/loss`, or `val/` and the key of one of the job's metrics."""
     patience: Annotated[int, Ge(1), Le(100_000)] = 5
     """How many evaluations may pass without a new best."""
     min_delta: Annotated[float, Ge(0), Le(1e6)] = 0.0
@@ -135,6 +137,8 @@ class JobSpec(Schema):
     model: Model = Mlp()
     loss: Loss | None = None
     """What training makes small; by default cross-entropy for classes and mean squared error for numbers."""
+    metrics: Annotated[list[Metric], MaxLen(20)] | None = None
+    """What held-out rows are judged by beside the loss; by default accuracy for classes, r2 and mae for numbers."""
     optimizer: Optimizer = Adam()
     schedule: Schedule = [Constant()]
     """How the learning rate goes; pieces follow each other, the last one takes what is left."""
@@ -144,18 +148,6 @@ class JobSpec(Schema):
     """How the optimizer's weight decay goes; factors as in `schedule`."""
     training: Training = Training()
     resources: Resources = Resources()
-
-    @model_validator(mode="after")
-    def _only_the_last_piece_is_open(self) -> JobSpec:
-        for field in ("schedule", "momentum_schedule", "weight_decay_schedule"):
-            pieces: list[ScheduleEntry] = getattr(self, field) or []
-            for piece in pieces[:-1]:
-                if piece.steps is None and piece.epochs is None and piece.fraction is None:
-                    raise ValueError(
-                        f"{field}: only the last piece may leave its length open; give {piece.name!r} steps, epochs "
-                        "or fraction"
-                    )
-        return self
 
 
 class Progress(Reply):
@@ -193,8 +185,10 @@ class Summary(Reply):
 
     last: float | None
     best: float | None
-    """Largest of accuracy and r2, smallest of losses and errors."""
+    """The largest or the smallest, as `better` says."""
     best_step: int | None
+    better: Better = "lower"
+    """Which way the metric improves."""
 
 
 class Environment(Reply):
@@ -237,8 +231,8 @@ class Job(Reply):
     weights_sha256: str | None = None
     """Digest of the final weights; equal digests are equal networks."""
     environment: Environment | None = None
-    warnings: list[Fault] = []
-    """What looked unwise in the spec."""
+    warnings: list[Advice] = []
+    """What looked unwise in the spec, and what to do about it."""
     transitions: list[Transition]
     spec: JobSpec
     """The whole spec, every default filled in."""
@@ -261,8 +255,8 @@ class Plan(Reply):
     """Rough need of the trainer beyond PyTorch itself: data, weights, gradients, optimizer, activations."""
     seconds: float
     """Rough time on one CPU core."""
-    warnings: list[Fault] = Field(default_factory=list)
-    """What looks unwise."""
+    warnings: list[Advice] = Field(default_factory=list[Advice])
+    """What looks unwise, and what to do about it."""
 
 
 class Event(Reply):

@@ -5,15 +5,20 @@ The gateway refuses with it what cannot train; the trainer lays out its run with
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass
 
+from api_schemas.advice.prospect import Prospect
+from api_schemas.advice.rules import advise
 from api_schemas.catalog.datasets import NamedDatasetEntry
-from api_schemas.catalog.losses import CrossEntropy, LossEntry, Mse
+from api_schemas.catalog.layers import InputShape, multiplications, parameter_count, parameter_shapes
+from api_schemas.catalog.losses import LossEntry
 from api_schemas.datasets import Column, Dataset, Upload
 from api_schemas.errors import Fault, InvalidRequest
 from api_schemas.jobs import JobSpec, Plan
+from api_schemas.nearest import nearest
+from api_schemas.settle import settle
+from api_schemas.step_faults import step_faults
 
 MAX_CLASSES = 1000
 FEW_VALUES = 20
@@ -34,11 +39,8 @@ class Shape:
     """Width of the network's input, categories already spread out."""
     class_counts: tuple[int, ...]
     """Rows of each class; empty where the target is a number."""
-
-    @property
-    def outputs(self) -> int:
-        """Width of the network's output."""
-        return max(1, len(self.class_counts))
+    scale_ratio: float
+    """Largest standard deviation of a feature over the smallest; 1 where no two are known."""
 
 
 def split_sizes(rows: int, validation: float, test: float) -> tuple[int, int, int]:
@@ -52,13 +54,16 @@ def batches_per_epoch(rows: int, batch_size: int, drop_last: bool) -> int:
     return rows // batch_size if drop_last else math.ceil(rows / batch_size)
 
 
-def nearest(name: str, known: list[str]) -> str:
-    """A phrase that names the nearest of the known names, else the first few of them."""
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    if close:
-        return "did you mean " + " or ".join(repr(match) for match in close) + "?"
-    shown = ", ".join(repr(other) for other in known[:12])
-    return f"known: {shown}{', ...' if len(known) > 12 else ''}"
+def input_shape(spec: JobSpec, width: int) -> InputShape:
+    """What a network of this job sees of a row whose prepared numbers are `width`."""
+    return InputShape(width, None if isinstance(spec.dataset, Upload) else spec.dataset.image)
+
+
+def output_width(spec: JobSpec, classes: int) -> int:
+    """Width of the network's output, as the loss of a settled spec wants it; `classes` is 0 for numbers."""
+    if spec.loss is None:
+        raise ValueError("take the spec that make_plan settled")
+    return spec.loss.outputs(classes)
 
 
 def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
@@ -78,15 +83,20 @@ def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
     else:
         spec, shape = _fit_named(spec, spec.dataset)
     train, validation, test = split_sizes(shape.rows, spec.split.validation, spec.split.test)
-    faults = _faults(spec, train, validation)
+    entering = input_shape(spec, shape.inputs)
+    faults = _faults(spec, train, validation) + spec.model.faults(entering)
     if faults:
         raise InvalidRequest.of(faults)
     training = spec.training
     batches = batches_per_epoch(train, training.batch_size, training.drop_last)
     steps_per_epoch = math.ceil(batches / training.accumulate_batches)
     total_steps = steps_per_epoch * training.epochs
-    parameters = spec.model.parameter_count(shape.inputs, shape.outputs)
-    batch_seconds = _SECONDS_A_STEP + 6 * parameters * training.batch_size / _FLOPS_A_SECOND
+    network = spec.model.network(entering, output_width(spec, len(shape.class_counts)))
+    impossible = list(step_faults(spec, total_steps, steps_per_epoch, list(parameter_shapes(network))))
+    if impossible:
+        raise InvalidRequest.of(impossible)
+    parameters = parameter_count(network)
+    batch_seconds = _SECONDS_A_STEP + 6 * multiplications(network) * training.batch_size / _FLOPS_A_SECOND
     return Plan(
         spec=spec,
         train_rows=train,
@@ -97,7 +107,7 @@ def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
         parameters=parameters,
         memory_bytes=_BYTES_A_NUMBER * (4 * parameters + shape.rows * shape.inputs),
         seconds=round(training.epochs * batches * batch_seconds, 3),
-        warnings=_warnings(spec, total_steps, steps_per_epoch),
+        warnings=advise(Prospect(spec, train, steps_per_epoch, total_steps, entering, shape.scale_ratio)),
     )
 
 
@@ -107,7 +117,8 @@ def _fit_named(spec: JobSpec, entry: NamedDatasetEntry) -> tuple[JobSpec, Shape]
             "/target", "target_is_fixed", f"dataset {entry.name!r} has its own target; leave `target` out"
         )
     classes = entry.class_counts if entry.task == "classification" else ()
-    return _settle(spec, None, entry.task == "classification"), Shape(entry.rows, entry.features, classes)
+    shape = Shape(entry.rows, entry.features, classes, entry.scale_ratio)
+    return settle(spec, None, len(classes), entry.image), shape
 
 
 def _fit_upload(spec: JobSpec, dataset: Dataset) -> tuple[JobSpec, Shape]:
@@ -117,9 +128,18 @@ def _fit_upload(spec: JobSpec, dataset: Dataset) -> tuple[JobSpec, Shape]:
         raise InvalidRequest.at("/dataset", "no_features", "no column is left to learn from beside the target")
     _refuse_missing(target, features)
     classify = _is_classification(spec.loss, target)
+    if spec.loss is not None and spec.loss.counts:
+        _refuse_no_counts(spec.loss, target)
     counts = tuple(target.stats.counts) if classify else ()
     inputs = sum(len(column.stats.categories) if column.type == "category" else 1 for column in features)
-    return _settle(spec, target.name, classify), Shape(dataset.rows or 0, inputs, counts)
+    shape = Shape(dataset.rows or 0, inputs, counts, _scale_ratio(features))
+    return settle(spec, target.name, len(counts)), shape
+
+
+def _scale_ratio(features: list[Column]) -> float:
+    """Largest standard deviation over the smallest, of the columns of numbers that are not constant."""
+    spreads = [column.stats.std for column in features if column.type == "numeric" and column.stats.std]
+    return max(spreads) / min(spreads) if spreads else 1.0
 
 
 def feature_columns(dataset: Dataset, target: str) -> list[Column]:
@@ -197,27 +217,14 @@ def _is_classification(loss: LossEntry | None, target: Column) -> bool:
     return True
 
 
-def _settle(spec: JobSpec, target: str | None, classify: bool) -> JobSpec:
-    """Fill in what follows from the task; refuse a loss for the other one."""
-    loss: LossEntry = spec.loss or (CrossEntropy() if classify else Mse())
-    if (loss.task == "classification") != classify:
+def _refuse_no_counts(loss: LossEntry, target: Column) -> None:
+    stats = target.stats
+    if not stats.integral or stats.minimum is None or stats.minimum < 0:
         raise InvalidRequest.at(
-            "/loss",
-            "wrong_task",
-            f"{loss.name!r} is for {loss.task}, and the target holds {'classes' if classify else 'numbers'}; use "
-            f"{'cross_entropy' if classify else 'mse'!r}",
+            "/target",
+            "not_counts",
+            f"{loss.name!r} is for counts, whole numbers from 0 on, and column {target.name!r} holds others; use 'mse'",
         )
-    method = spec.split.method or ("stratified" if classify else "random")
-    if method == "stratified" and not classify:
-        raise InvalidRequest.at("/split/method", "wrong_task", "numbers cannot be stratified; use 'random'")
-    stop = spec.training.early_stopping
-    allowed = ["val/loss", "val/accuracy"] if classify else ["val/loss", "val/r2", "val/mae"]
-    if stop and stop.metric not in allowed:
-        raise InvalidRequest.at(
-            "/training/early_stopping/metric", "wrong_task", f"use one of {', '.join(allowed)} for this target"
-        )
-    split = spec.split.model_copy(update={"method": method})
-    return spec.model_copy(update={"target": target, "loss": loss, "split": split})
 
 
 def _faults(spec: JobSpec, train: int, validation: int) -> list[Fault]:
@@ -269,25 +276,3 @@ def _without_single_row(rows: int, batch: int) -> int:
     """The batch size nearest to the asked one that leaves no single row over."""
     near = (size for distance in range(1, rows) for size in (batch - distance, batch + distance))
     return next((size for size in near if 2 <= size <= rows and rows % size != 1), rows)
-
-
-def _warnings(spec: JobSpec, total_steps: int, steps_per_epoch: int) -> list[Fault]:
-    found: list[Fault] = []
-    asked = sum(piece.length(total_steps, steps_per_epoch) or 0 for piece in spec.schedule)
-    if asked > total_steps:
-        found.append(
-            Fault(
-                pointer="/schedule",
-                code="schedule_longer_than_run",
-                message=f"its pieces take {asked} steps and the run has {total_steps}; its end is never reached",
-            )
-        )
-    if spec.loss is not None and spec.loss.name == "mse_softmax":
-        found.append(
-            Fault(
-                pointer="/loss",
-                code="mse_on_softmax",
-                message="where the network is surely wrong this loss has almost no gradient; cross_entropy has",
-            )
-        )
-    return found

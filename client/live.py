@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from api_schemas.catalog.metrics import leading
 from api_schemas.curves import Series
 from api_schemas.jobs import Job
 from client.api import Client
@@ -22,8 +23,7 @@ from client.sparkline import sparkline
 from client.terminal import Terminal
 
 _LOOK_SECONDS = 0.25
-_SCORES = ("val/accuracy", "val/r2")
-_KEYS = ("train/loss", "val/loss", *_SCORES)
+_LOSSES = ("train/loss", "val/loss")
 _POINTS_A_COLUMN = 2
 _WIDEST = 60
 _TEXT_WIDTH = 56
@@ -74,7 +74,9 @@ class LiveView:
     def _look(self, job_id: str) -> Look:
         # The job first: if it has ended by then, its curves are whole.
         job = self._client.jobs.get(job_id)
-        return Look(job, self._client.jobs.metrics(job_id, _KEYS, max_points=_POINTS_A_COLUMN * self._width).series)
+        score = leading(job.metrics)
+        keys = (*_LOSSES, f"val/{score}") if score else _LOSSES
+        return Look(job, self._client.jobs.metrics(job_id, keys, max_points=_POINTS_A_COLUMN * self._width).series)
 
     @contextmanager
     def _moving(self) -> Generator[Draw]:
@@ -106,7 +108,7 @@ def picture(look: Look, width: int) -> RenderableType:
     bar = ProgressBar(total, job.progress.step, width=width, complete_style=style, finished_style=style)
     grid.add_row(bar, Text(progress_text(job)))
     for series in _measured(look):
-        colour = "magenta" if series.key.startswith("train/") else "green" if series.key in _SCORES else "blue"
+        colour = "magenta" if series.key.startswith("train/") else "blue" if series.key in _LOSSES else "green"
         grid.add_row(Text(sparkline(series, total, width), colour), Text(_words(job, series)))
     title = Text.assemble((job.name, "bold"), "  ", (job.id, "dim"), "  ", state_text(job.state))
     return Group(title, grid)
@@ -118,5 +120,5 @@ def _measured(look: Look) -> Iterator[Series]:
 
 def _words(job: Job, series: Series) -> str:
     summary = job.metrics.get(series.key)
-    best = f", best {number(summary.best)}" if summary and series.key in _SCORES else ""
+    best = f", best {number(summary.best)}" if summary and series.key not in _LOSSES else ""
     return f"{series.key} {number(series.value[-1])}{best}"

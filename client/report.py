@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from rich.text import Text
 
 from api_schemas.catalog import Entry
+from api_schemas.catalog.metrics import leading
 from api_schemas.datasets import Column, Dataset, Upload
 from api_schemas.jobs import Job, JobSpec, JobState, Plan
 
@@ -22,7 +23,6 @@ _STYLES: dict[JobState, str] = {
     "cancelled": "yellow",
 }
 _SIGNS: dict[JobState, str] = {"succeeded": "✔", "failed": "✘", "cancelled": "■"}
-_SCORES = ("val/accuracy", "val/r2", "val/loss", "train/loss")
 
 Row = tuple[str, str | Text]
 
@@ -48,7 +48,7 @@ def verdict(job: Job) -> Text:
 
 def score_text(job: Job) -> str:
     """The metric that matters most, as it is last; empty before the first."""
-    for key in _SCORES:
+    for key in (f"val/{leading(job.metrics)}", "val/loss", "train/loss"):
         if key in job.metrics:
             return f"{key} {number(job.metrics[key].last)}"
     return ""

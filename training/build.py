@@ -15,6 +15,7 @@ from api_schemas.catalog.initializations import INITIALIZATION_ROWS
 from api_schemas.catalog.layers import InputShape
 from api_schemas.catalog.losses import LossEntry
 from api_schemas.catalog.models import ModelEntry
+from training.losses import ClassLoss, NumberLoss
 
 
 def resolve(entry: Entry) -> Any:
@@ -72,6 +73,11 @@ def initialize(entry: ModelEntry, model: torch.nn.Sequential, rows: Tensor) -> N
     evaluate(entry.initialize(model, rows[:INITIALIZATION_ROWS].to(device)))
 
 
-def build_loss(entry: LossEntry) -> torch.nn.Module:
-    """A loss of scores (rows, outputs) and targets (rows,), the mean over the rows."""
-    return build(entry)
+def build_loss(entry: LossEntry, class_counts: Tensor | None = None) -> ClassLoss | NumberLoss:
+    """A loss of scores (rows, outputs) and targets (rows,), the mean over the rows.
+
+    Args:
+        entry: which one.
+        class_counts: training rows of each class (classes,), for weights that follow them.
+    """
+    return evaluate(entry.call(), {"class_counts": class_counts})

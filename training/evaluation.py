@@ -3,38 +3,50 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Sequence
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from api_schemas.catalog.metrics import MetricEntry, better
 from api_schemas.jobs import EarlyStopping
+from training.build import evaluate as make
 from training.data.prepare import Data, Part
+from training.losses import ClassLoss, NumberLoss
 
 _CHUNK_ROWS = 16_384
 
 
 @torch.inference_mode()
-def evaluate(model: nn.Module, loss: nn.Module, part: Part, data: Data) -> dict[str, float]:
-    """Loss, and accuracy, or R2 and mean absolute error in the target's own units.
+def evaluate(
+    model: nn.Module, loss: ClassLoss | NumberLoss, part: Part, data: Data, metrics: Sequence[MetricEntry]
+) -> dict[str, float]:
+    """Loss and metrics by their keys; a metric is NaN where it is not defined on these rows.
 
-    The model is put into test mode for it: no dropout, batch norm by its running statistics. R2 is not a number where
-    the rows' targets are all the same.
+    The model is put into test mode for it: no dropout, batch norm by its running statistics. Metrics are computed in
+    float64 on the CPU, numbers in the target's own units.
     """
     model.eval()
     scores = torch.cat([model(rows) for rows in part.x.split(_CHUNK_ROWS)])
     model.train()
-    measured = {"loss": loss(scores, part.y).item()}
+    predicted = loss.predict(scores.to("cpu", torch.float64)).numpy()
     if data.classes:
-        return measured | {"accuracy": (scores.argmax(dim=1) == part.y).double().mean().item()}
-    unit = float(data.preparation.target.scale[0])
-    return measured | _regression(scores.squeeze(1).double(), part.y.double(), unit)
+        known = {"targets": part.targets, "probabilities": predicted, "predictions": predicted.argmax(axis=1)}
+    else:
+        known = {"targets": part.targets, "predictions": data.preparation.invert_target(predicted)}
+    values = {metric.key: measure(metric, len(data.classes), known) for metric in metrics}
+    return {"loss": loss(scores, part.y).item(), **values}
 
 
-def _regression(predicted: Tensor, wanted: Tensor, unit: float) -> dict[str, float]:
-    missed = predicted - wanted
-    spread = (wanted - wanted.mean()).square().sum().item()
-    r2 = 1 - missed.square().sum().item() / spread if spread else math.nan
-    return {"r2": r2, "mae": missed.abs().mean().item() * unit}
+def measure(metric: MetricEntry, classes: int, known: dict[str, np.ndarray]) -> float:
+    """The value of a metric on the arrays that it asks for by name; NaN where it has none."""
+    if not all(np.isfinite(values).all() for values in known.values()):
+        return math.nan
+    with warnings.catch_warnings(action="ignore"):  # scikit-learn warns of what the NaN says
+        value = float(make(metric.measure(classes), known))
+    return value if math.isfinite(value) else math.nan
 
 
 class Patience:
@@ -42,7 +54,7 @@ class Patience:
 
     def __init__(self, spec: EarlyStopping) -> None:
         self._spec = spec
-        self._sign = -1.0 if spec.metric in ("val/loss", "val/mae") else 1.0
+        self._sign = 1.0 if better(spec.metric) == "higher" else -1.0
         self.best: float | None = None
         """The best value so far, signed so that more is better."""
         self.waited = 0
@@ -56,5 +68,5 @@ class Patience:
     def see(self, values: dict[str, float]) -> None:
         """Take note of an evaluation; a value that is not a number is never better."""
         value = self._sign * values[self._spec.metric]
-        better = math.isfinite(value) if self.best is None else value > self.best + self._spec.min_delta
-        self.best, self.waited = (value, 0) if better else (self.best, self.waited + 1)
+        is_better = math.isfinite(value) if self.best is None else value > self.best + self._spec.min_delta
+        self.best, self.waited = (value, 0) if is_better else (self.best, self.waited + 1)

@@ -52,7 +52,7 @@ class Run:
         self._model = build_model(spec.model, input_shape(spec, data.inputs), data.outputs).to(device, dtype)
         initialize(spec.model, self._model, data.train.x)
         self._weights = list(self._model.parameters())
-        self._loss = build_loss(spec.loss)
+        self._loss = build_loss(spec.loss, data.class_counts).to(device, dtype)
         training = spec.training
         self._optimization = Optimization(
             spec.optimizer, self._model, training.decay_norms_and_biases, training.layer_rates
@@ -266,17 +266,14 @@ class Run:
         Raises:
             Diverged: when the run has ended with weights that are not finite.
         """
-        values: dict[str, float] = {}
-        if len(self._validation.y):
-            values = self._judge("val", self._validation)
+        values = self._judge("val", self._validation)
         if self._patience:
             self._patience.see(values)
         for factors in self._schedules.values():
             factors.see(self.steps_done - 1, values)
         if self._finished:
             self._refuse_infinite_weights()
-            if len(self._test.y):
-                values |= self._judge("test", self._test)
+            values |= self._judge("test", self._test)
         return values
 
     @contextmanager
@@ -289,7 +286,12 @@ class Run:
             yield model
 
     def _judge(self, name: str, part: Part) -> dict[str, float]:
-        return {f"{name}/{key}": value for key, value in evaluate(self._model, self._loss, part, self._data).items()}
+        """Loss and metrics of a part's rows by their keys; none where it has no rows."""
+        if not len(part.y):
+            return {}
+        with self._judged_model() as model:
+            judged = evaluate(model, self._loss, part, self._data, self._spec.metrics or [])
+        return {f"{name}/{key}": value for key, value in judged.items()}
 
     def _refuse_infinite_weights(self) -> None:
         for weight in self._weights:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from api_schemas.catalog.activations import ActivationEntry
 from api_schemas.catalog.averaging import AveragingEntry
-from api_schemas.catalog.datasets import NamedDatasetEntry
+from api_schemas.catalog.datasets import BundledEntry, GeneratorEntry
 from api_schemas.catalog.entry import CatalogEntry, Entry, Kind
+from api_schemas.catalog.initializations import InitializationEntry
 from api_schemas.catalog.library import LibraryOptimizer
 from api_schemas.catalog.losses import LossEntry
+from api_schemas.catalog.metrics import MetricEntry
 from api_schemas.catalog.models import ModelEntry
 from api_schemas.catalog.normalizations import NormalizationEntry
 from api_schemas.catalog.optimizers import OptimizerEntry
@@ -24,10 +26,13 @@ FAMILIES: dict[Kind, type[Entry]] = {
         PreprocessingEntry,
         EncodingEntry,
         LossEntry,
+        MetricEntry,
         AveragingEntry,
         ModelEntry,
         ActivationEntry,
-        NamedDatasetEntry,
+        InitializationEntry,
+        BundledEntry,
+        GeneratorEntry,
     )
 }
 """Each kind and the class whose named subclasses are its entries."""

@@ -8,11 +8,10 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le, Lt
 from pydantic import StringConstraints
 
+from api_schemas.catalog.metrics import better
 from api_schemas.catalog.schedule_entry import Gamma, ScheduleEntry
 
 ValidationMetric = Annotated[str, StringConstraints(pattern=r"^val/[a-z0-9_]{1,60}$")]
-
-_RISING = frozenset({"accuracy", "r2"})
 
 
 class PlateauFollower:
@@ -79,7 +78,7 @@ class Plateau(ScheduleEntry):
     )
     name: Literal["plateau"] = "plateau"
     metric: ValidationMetric = "val/loss"
-    """What is watched, one that the job's evaluations report; losses and errors should fall, accuracy and r2 rise."""
+    """What is watched, `val/loss`, or `val/` and the key of one of the job's metrics."""
     gamma: Gamma = 0.1
     """What a drop leaves of the rate."""
     patience: Annotated[int, Ge(0), Le(100_000)] = 10
@@ -99,5 +98,5 @@ class Plateau(ScheduleEntry):
         return self.metric
 
     def follower(self) -> PlateauFollower:
-        rising = self.metric.removeprefix("val/") in _RISING
+        rising = better(self.metric) == "higher"
         return PlateauFollower(rising, self.gamma, self.patience, self.threshold, self.cooldown, self.minimum)

@@ -2,14 +2,18 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
-from sklearn.metrics import hinge_loss, mean_absolute_error, mean_pinball_loss
+from sklearn.metrics import hinge_loss, log_loss, mean_absolute_error, mean_pinball_loss, mean_poisson_deviance
+from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional
 
 from api_schemas.catalog.losses import (
+    BinaryCrossEntropy,
     CrossEntropy,
     Focal,
+    GaussianNll,
     Hinge,
     Huber,
     LogCosh,
@@ -18,10 +22,16 @@ from api_schemas.catalog.losses import (
     Mse,
     MseOneHot,
     MseSoftmax,
+    Poisson,
     Quantile,
     SmoothL1,
 )
+from api_schemas.errors import InvalidRequest
+from api_schemas.jobs import JobSpec
+from api_schemas.plan import make_plan
 from training.build import build_loss
+from training.data.prepare import BadData
+from training.events import Evaluation, Points
 
 SURE_AND_WRONG = torch.tensor([[10.0, -10.0, 0.0]], dtype=torch.float64)
 
@@ -112,12 +122,150 @@ def test_log_cosh_is_itself_near_and_does_not_overflow_far():
     assert loss(torch.tensor([[1000.0]]), torch.tensor([0.0])).item() == pytest.approx(1000 - math.log(2))
 
 
+def test_the_binary_cross_entropy_is_scikit_learns_log_loss_of_the_sigmoid():
+    scores, classes = torch.randn(30, 1, dtype=torch.float64), torch.randint(2, (30,))
+    loss = build_loss(BinaryCrossEntropy())
+    assert loss(scores, classes).item() == pytest.approx(log_loss(classes.numpy(), scores.sigmoid().numpy()))
+    assert loss(torch.tensor([[-100.0]]), torch.tensor([1])).item() == pytest.approx(100)
+
+
+def test_poisson_is_that_of_torch_and_differs_from_the_deviance_by_what_the_network_cannot_change():
+    torch.manual_seed(0)
+    scores, counts = torch.randn(30, 1, dtype=torch.float64), torch.randint(1, 9, (30,)).double()
+    loss = build_loss(Poisson())
+    expected = functional.poisson_nll_loss(scores.squeeze(1), counts, log_input=True)
+    torch.testing.assert_close(loss(scores, counts), expected)
+    fixed = (counts - counts * counts.log()).mean().item()
+    deviance = mean_poisson_deviance(counts.numpy(), loss.predict(scores).numpy())
+    assert loss(scores, counts).item() == pytest.approx(deviance / 2 + fixed)
+
+
+def test_gaussian_nll_is_that_of_torch():
+    torch.manual_seed(0)
+    scores, numbers = torch.randn(30, 2, dtype=torch.float64), torch.randn(30, dtype=torch.float64)
+    expected = functional.gaussian_nll_loss(scores[:, 0], numbers, scores[:, 1].exp())
+    torch.testing.assert_close(build_loss(GaussianNll())(scores, numbers), expected)
+
+
+COUNTS = torch.tensor([60, 25, 0, 15])
+
+
+def weighted(entry, scores, classes):
+    return build_loss(entry, COUNTS).double()(scores, classes)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_class_weights_are_those_of_torch(smoothing):
+    scores, classes = scores_and_classes()
+    given = [0.5, 2.0, 1.0, 7.0]
+    expected = functional.cross_entropy(
+        scores, classes, weight=torch.tensor(given, dtype=torch.float64), label_smoothing=smoothing
+    )
+    entry = CrossEntropy(class_weights=given, label_smoothing=smoothing)
+    torch.testing.assert_close(weighted(entry, scores, classes), expected)
+
+
+def test_balanced_weights_are_those_of_scikit_learn_and_1_for_a_class_without_rows():
+    present = [0, 1, 3]
+    rows = np.repeat(np.arange(4), COUNTS.numpy())
+    expected = compute_class_weight("balanced", classes=np.array(present), y=rows)
+    weights = build_loss(CrossEntropy(class_weights="balanced"), COUNTS).class_weights
+    np.testing.assert_allclose(weights[present], expected)
+    assert weights[2] == 1
+
+
+def test_balanced_means_that_every_class_has_the_same_say():
+    """The weighted mean over rows in the counts' proportions is the mean over the classes of their means."""
+    torch.manual_seed(0)
+    classes = torch.arange(4).repeat_interleave(COUNTS)
+    scores = torch.randn(100, 4, dtype=torch.float64)
+    rows = functional.cross_entropy(scores, classes, reduction="none")
+    expected = torch.stack([rows[classes == k].mean() for k in (0, 1, 3)]).mean()
+    torch.testing.assert_close(weighted(CrossEntropy(class_weights="balanced"), scores, classes), expected)
+
+
+def test_weighted_focal_and_binary_losses_agree_with_the_weighted_cross_entropy():
+    scores, classes = scores_and_classes()
+    focal, plain = Focal(gamma=0.0, class_weights="balanced"), CrossEntropy(class_weights="balanced")
+    torch.testing.assert_close(weighted(focal, scores, classes), weighted(plain, scores, classes))
+    score, two = scores[:, :1], classes % 2
+    both = torch.cat([torch.zeros_like(score), score], dim=1)
+    given: list[float] = [0.3, 5.0]
+    torch.testing.assert_close(
+        weighted(BinaryCrossEntropy(class_weights=given), score, two),
+        weighted(CrossEntropy(class_weights=given), both, two),
+    )
+
+
+@pytest.mark.parametrize("name", LossEntry.members())
+def test_predictions_are_probabilities_or_numbers(name):
+    entry = LossEntry.members()[name]()
+    classes = 0 if entry.task == "regression" else 2
+    predicted = build_loss(entry).predict(torch.randn(5, entry.outputs(classes), dtype=torch.float64))
+    assert predicted.shape == ((5, 2) if classes else (5,))
+    if classes:
+        torch.testing.assert_close(predicted.sum(dim=1), torch.ones(5, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("weights", [None, "balanced"])
+def test_two_outputs_with_a_softmax_train_as_one_with_a_sigmoid(make_run, weights):
+    """softmax(z0, z1) is sigmoid(z1 - z0), so both networks are the same function where w = w1 - w0.
+
+    The gradient of z1 is p - y and that of z0 is y - p: a step of lr moves w1 - w0 by 2 lr (p - y) x, and w by
+    lr (p - y) x. With twice the learning rate on one output, the two stay the same function for the whole run.
+    """
+    job = {"dataset": {"name": "breast_cancer"}, "model": {"name": "linear"}}
+    training = {"precision": "float64", "epochs": 3}
+    curves, last = [], []
+    for name, lr in (("cross_entropy", 0.05), ("binary_cross_entropy", 0.1)):
+        loss, optimizer = {"name": name, "class_weights": weights}, {"name": "sgd", "lr": lr}
+        run = make_run(**job, training=training, loss=loss, optimizer=optimizer)
+        for weight in run._weights:
+            torch.nn.init.zeros_(weight)
+        told = list(run.events())
+        curves.append([value for event in told if isinstance(event, Points) for value in event.series["train/loss"]])
+        last.append([event.values for event in told if isinstance(event, Evaluation)][-1])
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-9)
+    assert len(curves[0]) == 3 * 8
+    assert last[0] == pytest.approx(last[1])
+
+
+@pytest.mark.parametrize(
+    ("dataset", "loss", "pointer"),
+    [
+        ("iris", {"name": "binary_cross_entropy"}, "/loss"),
+        ("iris", {"name": "cross_entropy", "class_weights": [1.0, 2.0]}, "/loss/class_weights"),
+        ("diabetes", {"name": "cross_entropy", "class_weights": "balanced"}, "/loss"),
+    ],
+)
+def test_a_loss_that_does_not_fit_the_classes_is_refused(dataset, loss, pointer):
+    with pytest.raises(InvalidRequest) as refused:
+        make_plan(JobSpec.model_validate({"dataset": {"name": dataset}, "loss": loss}), None)
+    assert refused.value.faults[0].pointer == pointer
+
+
+def test_counts_stay_as_they_are_and_nothing_else_is_taken_for_counts(make_run):
+    """Diabetes progress is whole numbers from 25 on; what `badly_scaled` makes is not."""
+    run = make_run(dataset={"name": "diabetes"}, loss={"name": "poisson"}, training={"epochs": 1})
+    assert run._spec.preprocessing.target.name == "none"
+    np.testing.assert_array_equal(run._data.train.y, run._data.train.targets)
+    with pytest.raises(BadData, match="counts"):
+        make_run(dataset={"name": "badly_scaled"}, loss={"name": "poisson"})
+
+
+def test_poisson_and_gaussian_nll_learn(make_run):
+    for name in ("poisson", "gaussian_nll"):
+        run = make_run(dataset={"name": "diabetes"}, loss={"name": name}, optimizer={"name": "adam", "lr": 0.003})
+        last = [event.values for event in run.events() if isinstance(event, Evaluation)][-1]
+        assert last["val/r2"] > 0.2, name
+
+
 @pytest.mark.parametrize("name", LossEntry.members())
 def test_the_gradient_of_a_loss_is_its_slope(name):
     """Against finite differences in float64, away from corners."""
     torch.manual_seed(1)
     entry = LossEntry.members()[name]()
-    classify = entry.task == "classification"
-    scores = torch.randn(5, 3 if classify else 1, dtype=torch.float64, requires_grad=True)
-    wanted = torch.tensor([0, 1, 2, 0, 1]) if classify else torch.randn(5, dtype=torch.float64)
+    classes = 0 if entry.task == "regression" else entry.only_classes or 3
+    scores = torch.randn(5, entry.outputs(classes), dtype=torch.float64, requires_grad=True)
+    wanted = torch.tensor([0, 1, 2, 0, 1]) % classes if classes else torch.randn(5, dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda z: build_loss(entry)(z, wanted), scores)

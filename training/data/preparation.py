@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from api_schemas.base import Schema
-from api_schemas.catalog.preprocessing import PreprocessingEntry
+from api_schemas.catalog.layers import Image
+from api_schemas.catalog.preprocessing import NoPreprocessing, Power, PreprocessingEntry
 from api_schemas.datasets import Missing
 from api_schemas.jobs import PreprocessingSpec
-from training.build import build
-from training.data.scaling import Affine
+from training.build import evaluate
+from training.data.scaling import identity
 
 
 class BadData(Exception):
     """The rows that a job was given cannot be prepared; the message says which column and why, for people."""
+
+
+class Scaling(Protocol):
+    """Fitted numbers, as arrays among its fields, and what they do to rows of shape (rows, columns)."""
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        """Rescale."""
+        ...
+
+
+class TargetScaling(Scaling, Protocol):
+    """One that goes back."""
+
+    def inverse(self, values: np.ndarray) -> np.ndarray:
+        """Bring back into their own units."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -58,10 +76,21 @@ class Description(Schema):
 
     columns: list[PreparedColumn]
     """In the order of the inputs."""
+    preprocessing: PreprocessingSpec
+    """What was fitted."""
     target: str | None
     """The predicted column; None where the dataset has none by name."""
     classes: list[str]
-    """The network's outputs in order; empty where it predicts a number."""
+    """The classes in the order of their numbers; empty where a number is predicted."""
+
+    def spread(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Inputs (rows, inputs) that are not yet rescaled, from raw columns (rows,) by name."""
+        return np.concatenate([column.spread(columns[column.name]) for column in self.columns], axis=1)
+
+    @property
+    def numeric(self) -> np.ndarray:
+        """Which inputs are numbers (inputs,); the others are categories and stay as they are."""
+        return np.concatenate([np.full(column.width, column.categories is None) for column in self.columns])
 
 
 @dataclass(frozen=True)
@@ -69,8 +98,15 @@ class Preparation:
     """Everything between raw columns and a network, and between its output and the target's own units."""
 
     description: Description
-    inputs: Affine  # (inputs,), categories left as they are
-    target: Affine  # (1,), the identity for classes
+    numeric: Scaling
+    target: TargetScaling
+
+    @classmethod
+    def load(cls, description: Description, arrays: Mapping[str, np.ndarray]) -> Preparation:
+        """The preparation whose `description` and `arrays()` these are; it does the same, bit for bit."""
+        spec = description.preprocessing
+        numeric = _restore(spec.numeric if description.numeric.any() else NoPreprocessing(), "numeric", arrays)
+        return cls(description, numeric, _restore(spec.target or NoPreprocessing(), "target", arrays))
 
     @property
     def width(self) -> int:
@@ -79,47 +115,87 @@ class Preparation:
 
     def transform(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         """A network's inputs (rows, inputs) from raw columns (rows,) by name."""
-        spread = [column.spread(columns[column.name]) for column in self.description.columns]
-        return self.inputs.transform(np.concatenate(spread, axis=1))
+        inputs = self.description.spread(columns)
+        numeric = self.description.numeric
+        inputs[:, numeric] = self.numeric.transform(_numbers(inputs, numeric))
+        return inputs
+
+    def transform_target(self, numbers: np.ndarray) -> np.ndarray:
+        """What a network learns (rows,) of a target in its own units (rows,)."""
+        return self.target.transform(numbers[:, None])[:, 0]
+
+    def invert_target(self, learned: np.ndarray) -> np.ndarray:
+        """A target in its own units (rows,) of what a network says (rows,)."""
+        return self.target.inverse(learned[:, None])[:, 0]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The fitted numbers by name, for a file."""
         return {
-            "inputs.shift": self.inputs.shift,
-            "inputs.scale": self.inputs.scale,
-            "target.shift": self.target.shift,
-            "target.scale": self.target.scale,
+            f"{place}.{name}": value
+            for place, scaling in (("numeric", self.numeric), ("target", self.target))
+            for name, value in vars(scaling).items()
+            if isinstance(value, np.ndarray)
         }
 
 
 def fit(
-    features: Sequence[Feature], target: np.ndarray, description: Description, spec: PreprocessingSpec, rows: np.ndarray
+    features: Sequence[Feature],
+    target: np.ndarray,
+    description: Description,
+    rows: np.ndarray,
+    image: Image | None = None,
 ) -> Preparation:
     """Fit on training rows.
 
     Args:
         features: raw columns, whole.
         target: classes or numbers (rows,), whole.
-        description: the target's part of it; its columns are filled in here.
-        spec: what is asked for.
-        rows: which rows train; nothing of the others is looked at.
+        description: what is asked for; its columns are filled in here.
+        rows: which rows train; nothing of the others is measured.
+        image: what the columns are pixels of, where they are.
 
     Raises:
-        BadData: when a column to fill in has no value in the training rows.
+        BadData: when a column to fill in has no value in the training rows, or numbers are not what its preprocessing
+            takes.
     """
-    columns = [_column(feature, rows) for feature in features]
-    blocks = [
-        _block(column, feature.values[rows], spec.numeric) for column, feature in zip(columns, features, strict=True)
-    ]
-    inputs = Affine(
-        np.concatenate([block.shift for block in blocks]), np.concatenate([block.scale for block in blocks])
-    )
-    scaled = not description.classes
+    described = description.model_copy(update={"columns": [_column(feature, rows) for feature in features]})
+    spec, scaled = description.preprocessing, not description.classes
+    for feature in features:
+        if feature.categories is None:
+            _refuse_not_positive(spec.numeric, feature.name, feature.values)
+    if scaled and spec.target:
+        _refuse_not_positive(spec.target, description.target or "target", target)
+    inputs = described.spread({feature.name: feature.values[rows] for feature in features})
     return Preparation(
-        description=description.model_copy(update={"columns": columns}),
-        inputs=inputs,
-        target=_scaling(spec.target, target[rows, None]) if scaled else Affine.identity(1),
+        description=described,
+        numeric=_fit(spec.numeric, _numbers(inputs, described.numeric), image),
+        target=_fit(spec.target, target[rows, None]) if scaled and spec.target else identity(1),
     )
+
+
+def _numbers(inputs: np.ndarray, numeric: np.ndarray) -> np.ndarray:
+    """The inputs (rows, inputs) that are numbers, row after row in memory: sums round by the order that they take."""
+    return np.ascontiguousarray(inputs[:, numeric])
+
+
+def _fit(entry: PreprocessingEntry, values: np.ndarray, image: Image | None = None) -> TargetScaling:
+    if entry.target is None or not values.shape[1]:
+        return identity(values.shape[1])
+    return evaluate(entry.fit(values, image))
+
+
+def _restore(entry: PreprocessingEntry, place: str, arrays: Mapping[str, np.ndarray]) -> TargetScaling:
+    prefix = f"{place}."
+    held = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    return evaluate(entry.restore(held))
+
+
+def _refuse_not_positive(entry: PreprocessingEntry, name: str, values: np.ndarray) -> None:
+    if isinstance(entry, Power) and entry.method == "box-cox" and not np.nanmin(values) > 0:
+        raise BadData(
+            f"box-cox takes numbers above 0, and column {name!r} holds {np.nanmin(values):g}; use yeo-johnson, which "
+            "takes any"
+        )
 
 
 def _column(feature: Feature, rows: np.ndarray) -> PreparedColumn:
@@ -141,12 +217,3 @@ def _fill(feature: Feature, rows: np.ndarray) -> float:
         found, counts = np.unique(present, return_counts=True)
         return float(found[counts.argmax()])
     return float(np.median(present) if feature.missing == "median" else np.mean(present))
-
-
-def _block(column: PreparedColumn, values: np.ndarray, entry: PreprocessingEntry) -> Affine:
-    """The scaling of one column's inputs."""
-    return Affine.identity(column.width) if column.categories is not None else _scaling(entry, column.spread(values))
-
-
-def _scaling(entry: PreprocessingEntry, values: np.ndarray) -> Affine:
-    return build(entry).fit(values) if entry.target else Affine.identity(values.shape[1])

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from api_schemas.catalog.datasets import BundledEntry, NamedDatasetEntry
+from api_schemas.catalog.layers import Image
 from api_schemas.datasets import Column, Dataset, Split, Upload
 from api_schemas.jobs import JobSpec
-from api_schemas.plan import feature_columns, split_sizes
+from api_schemas.plan import feature_columns, output_width, split_sizes
 from training.build import build, resolve
 from training.data.preparation import BadData, Description, Feature, Preparation, fit
 from training.data.split import Rows, split_rows
@@ -26,10 +27,11 @@ class Part:
 
     x: Tensor  # (rows, inputs)
     y: Tensor  # (rows,): int64 classes, or scaled numbers of the same type as x
+    targets: np.ndarray  # (rows,): int64 classes, or float64 numbers in their own units
 
     def to(self, device: torch.device) -> Part:
-        """The same rows on a device."""
-        return Part(self.x.to(device), self.y.to(device))
+        """The same rows, what the network sees of them on a device."""
+        return Part(self.x.to(device), self.y.to(device), self.targets)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Data:
     validation: Part
     test: Part
     preparation: Preparation
+    outputs: int
+    """Width of the network's output."""
 
     @property
     def parts(self) -> tuple[Part, Part, Part]:
@@ -57,9 +61,9 @@ class Data:
         return self.preparation.width
 
     @property
-    def outputs(self) -> int:
-        """Width of the network's output."""
-        return max(1, len(self.classes))
+    def class_counts(self) -> Tensor:
+        """Training rows of each class (classes,); empty where the target is a number."""
+        return self.train.y.bincount(minlength=len(self.classes)) if self.classes else torch.empty(0)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class _Table:
     target: np.ndarray  # (rows,): int64 classes or float64
     target_name: str | None
     classes: list[str]
+    image: Image | None = None
 
 
 def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray] | None) -> Data:
@@ -82,15 +87,38 @@ def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
         BadData: when the rows cannot be prepared.
     """
     table = _upload(spec, dataset, arrays) if isinstance(spec.dataset, Upload) else _named(spec.dataset)
+    if spec.loss is not None and spec.loss.counts:
+        _refuse_no_counts(table.target)
     rows = _split(table, spec.split)
-    description = Description(columns=[], target=table.target_name, classes=table.classes)
-    preparation = fit(table.features, table.target, description, spec.preprocessing, rows.train)
-    x = preparation.transform({feature.name: feature.values for feature in table.features})
-    y = table.target if table.classes else preparation.target.transform(table.target)
+    description = Description(
+        columns=[], preprocessing=spec.preprocessing, target=table.target_name, classes=table.classes
+    )
+    with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
+        preparation = fit(table.features, table.target, description, rows.train, table.image)
+        x = preparation.transform({feature.name: feature.values for feature in table.features})
+        y = table.target if table.classes else preparation.transform_target(table.target)
     dtype = getattr(torch, spec.training.precision)
-    whole = Part(torch.from_numpy(x).to(dtype), torch.from_numpy(y).to(torch.int64 if table.classes else dtype))
+    whole = Part(
+        torch.from_numpy(x).to(dtype), torch.from_numpy(y).to(torch.int64 if table.classes else dtype), table.target
+    )
+    _refuse_infinite(whole, spec.training.precision)
     train, validation, test = (_take(whole, part) for part in (rows.train, rows.validation, rows.test))
-    return Data(train, validation, test, preparation)
+    return Data(train, validation, test, preparation, output_width(spec, len(table.classes)))
+
+
+def _refuse_no_counts(target: np.ndarray) -> None:
+    wrong = target[(target < 0) | (target != np.round(target))]
+    if len(wrong):
+        raise BadData(f"the loss is for counts, whole numbers from 0 on, and the target holds {wrong[0]:g}; use mse")
+
+
+def _refuse_infinite(whole: Part, precision: str) -> None:
+    for what, values in (("features", whole.x), ("targets", whole.y)):
+        if not torch.isfinite(values).all():
+            raise BadData(
+                f"some {what} are too large to compute with in {precision}, before or after their preprocessing; "
+                "rescale them in the file, or use another preprocessing"
+            )
 
 
 def _split(table: _Table, split: Split) -> Rows:
@@ -100,7 +128,7 @@ def _split(table: _Table, split: Split) -> Rows:
 
 
 def _take(whole: Part, rows: np.ndarray) -> Part:
-    return Part(whole.x[rows], whole.y[rows])
+    return Part(whole.x[rows], whole.y[rows], whole.targets[rows])
 
 
 def _named(entry: NamedDatasetEntry) -> _Table:
@@ -113,7 +141,7 @@ def _named(entry: NamedDatasetEntry) -> _Table:
     features = [Feature(str(name), x[:, place]) for place, name in enumerate(names)]
     classify = entry.task == "classification"
     target = y.astype(np.int64 if classify else np.float64)
-    return _Table(features, target, None, list(entry.classes) if classify else [])
+    return _Table(features, target, None, list(entry.classes) if classify else [], entry.image)
 
 
 def _upload(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray] | None) -> _Table:

@@ -1,0 +1,144 @@
+"""What a spec leaves open, filled in from what its target holds; what does not fit that is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from api_schemas.catalog.layers import Image
+from api_schemas.catalog.losses import CrossEntropy, LossEntry, Mse, Task, WeightedLossEntry
+from api_schemas.catalog.metrics import MetricEntry, default_metrics
+from api_schemas.catalog.preprocessing import NoPreprocessing, PreprocessingEntry, Standard
+from api_schemas.errors import Fault, InvalidRequest
+from api_schemas.jobs import JobSpec
+
+
+def settle(spec: JobSpec, target: str | None, classes: int, image: Image | None = None) -> JobSpec:
+    """The spec with its target, loss, metrics, kind of split and target's preprocessing filled in.
+
+    Args:
+        spec: as the client sent it.
+        target: the column to predict; None where the dataset has it by itself.
+        classes: how many the target holds; 0 where it holds numbers.
+        image: what the rows are pictures of, where they are.
+
+    Raises:
+        InvalidRequest: with a pointer for each choice that does not fit the target or the rows.
+    """
+    task: Task = "classification" if classes else "regression"
+    loss = spec.loss or (CrossEntropy() if classes else Mse())
+    if loss.task != task:
+        raise InvalidRequest.at(
+            "/loss",
+            "wrong_task",
+            f"{loss.name!r} is for {loss.task}, and the target holds {'classes' if classes else 'numbers'}; use "
+            f"{'cross_entropy' if classes else 'mse'!r}",
+        )
+    method = spec.split.method or ("stratified" if classes else "random")
+    rescaled = spec.preprocessing.target or (NoPreprocessing() if classes or loss.counts else Standard())
+    settled = spec.model_copy(
+        update={
+            "target": target,
+            "loss": loss,
+            "split": spec.split.model_copy(update={"method": method}),
+            "preprocessing": spec.preprocessing.model_copy(update={"target": rescaled}),
+            "metrics": default_metrics(task) if spec.metrics is None else spec.metrics,
+        }
+    )
+    faults = [
+        *_of_split(method, classes),
+        *_of_loss(loss, classes),
+        *_of_preprocessing(spec.preprocessing.numeric, image),
+        *_of_target_preprocessing(rescaled, loss),
+        *_of_metrics(settled.metrics or [], task, classes),
+        *_of_watched(settled),
+    ]
+    if faults:
+        raise InvalidRequest.of(faults)
+    return settled
+
+
+def _of_split(method: str, classes: int) -> Iterator[Fault]:
+    if method == "stratified" and not classes:
+        yield Fault(pointer="/split/method", code="wrong_task", message="numbers cannot be stratified; use 'random'")
+
+
+def _of_loss(loss: LossEntry, classes: int) -> Iterator[Fault]:
+    if loss.only_classes and classes != loss.only_classes:
+        yield Fault(
+            pointer="/loss",
+            code="wrong_classes",
+            message=f"{loss.name!r} is for {loss.only_classes} classes, and the target has {classes}; use "
+            "'cross_entropy'",
+        )
+    weights = loss.class_weights if isinstance(loss, WeightedLossEntry) else None
+    if isinstance(weights, list) and len(weights) != classes:
+        yield Fault(
+            pointer="/loss/class_weights",
+            code="wrong_length",
+            message=f"{len(weights)} weights for {classes} classes; give one for each, or 'balanced'",
+        )
+
+
+def _of_preprocessing(entry: PreprocessingEntry, image: Image | None) -> Iterator[Fault]:
+    if entry.needs_image and image is None:
+        yield Fault(
+            pointer="/preprocessing/numeric",
+            code="no_image",
+            message=f"{entry.name!r} needs rows that are pictures, and this dataset's are not known to be; use "
+            "'standard'",
+        )
+
+
+def _of_target_preprocessing(entry: PreprocessingEntry, loss: LossEntry) -> Iterator[Fault]:
+    pointer = "/preprocessing/target"
+    plain = isinstance(entry, NoPreprocessing)
+    if loss.task == "classification" and not plain:
+        yield Fault(pointer=pointer, code="wrong_task", message="classes are not rescaled; leave it out")
+    elif loss.counts and not plain:
+        yield Fault(
+            pointer=pointer, code="rescaled_counts", message=f"{loss.name!r} takes counts as they are; leave it out"
+        )
+    elif not entry.invertible:
+        yield Fault(
+            pointer=pointer,
+            code="not_invertible",
+            message=f"predictions could not be brought back from {entry.name!r}; use 'standard'",
+        )
+
+
+def _of_metrics(metrics: list[MetricEntry], task: Task, classes: int) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for place, metric in enumerate(metrics):
+        pointer = f"/metrics/{place}"
+        if metric.task != task:
+            fitting = ", ".join(name for name, entry in MetricEntry.members().items() if _is_of(entry, task))
+            message = f"{metric.name!r} is for {metric.task}; for this target there are {fitting}"
+            yield Fault(pointer=pointer, code="wrong_task", message=message)
+        elif classes and metric.fewest_classes > classes:
+            message = f"{metric.key!r} needs at least {metric.fewest_classes} classes, and the target has {classes}"
+            yield Fault(pointer=pointer, code="too_few_classes", message=message)
+        elif metric.key in seen:
+            yield Fault(pointer=pointer, code="duplicate", message=f"{metric.key!r} is there already; leave it out")
+        seen.add(metric.key)
+
+
+def _is_of(entry: type, task: Task) -> bool:
+    return issubclass(entry, MetricEntry) and entry.task == task
+
+
+def _of_watched(spec: JobSpec) -> Iterator[Fault]:
+    """What is followed during the run has to be reported by its evaluations."""
+    known = ["val/loss", *(f"val/{metric.key}" for metric in spec.metrics or [])]
+    for pointer, key in _watched(spec):
+        if key not in known:
+            message = f"this job's evaluations report {', '.join(known)}; `metrics` says what else they shall"
+            yield Fault(pointer=pointer, code="unknown_metric", message=message)
+
+
+def _watched(spec: JobSpec) -> Iterator[tuple[str, str]]:
+    if spec.training.early_stopping:
+        yield "/training/early_stopping/metric", spec.training.early_stopping.metric
+    for field in ("schedule", "momentum_schedule", "weight_decay_schedule"):
+        for place, piece in enumerate(getattr(spec, field) or []):
+            if piece.metric_followed:
+                yield f"/{field}/{place}/metric", piece.metric_followed
