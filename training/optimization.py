@@ -211,11 +211,12 @@ def _refuse_other_weights(weights: Sequence[nn.Parameter], groups: Iterable[Grou
 def _gradient_for(
     entry: OptimizerEntry, weights: Sequence[nn.Parameter]
 ) -> Gradient | LooseGradient | DifferentiableGradient:
-    """One buffer, but for the optimizers of the library, some of which set `grad` themselves."""
+    """One buffer, but for sparse gradients and the optimizers of the library, some of which set `grad` themselves."""
     if entry.needs == "graph":
         return DifferentiableGradient(weights)
     from_library = (entry.target or "").startswith("pytorch_optimizer.")
-    return LooseGradient(weights) if from_library or entry.needs == "gradient_and_closure" else Gradient(weights)
+    loose = from_library or entry.needs == "gradient_and_closure" or entry.innermost.sparse_only
+    return LooseGradient(weights) if loose else Gradient(weights)
 
 
 def _key(entry: OptimizerEntry, knob: str) -> str:
