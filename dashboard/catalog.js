@@ -13,26 +13,24 @@ import { asProblem } from "./live.js";
 
 /** @typedef {{answer: import("@preact/signals").Signal<Held>, etag: string, asking: boolean}} Document */
 
-/** @type {Held} */
-const NOTHING = { data: null, problem: null };
 /** @type {Map<string, Document>} */
 const documents = new Map();
 
 /**
- * A document of the gateway's that rarely changes: fetched when a view first needs it, asked for again, at the price of
- * a 304, when another does.
+ * Documents of the gateway's that rarely change: fetched when a view first needs them, asked for again, at the price of a
+ * 304, when another does.
  *
- * @param {string | null} path null where none is needed.
- * @returns {Held} `data` is null until the first answer.
+ * @param {string[]} paths
+ * @returns {Held[]} `data` is null until the first answer.
  */
-function useDocument(path) {
-  useEffect(() => void (path && ask(path, documentAt(path))), [path]);
-  return path ? documentAt(path).answer.value : NOTHING;
+function useDocuments(paths) {
+  useEffect(() => paths.forEach((path) => ask(path, documentAt(path))), [paths.join(" ")]);
+  return paths.map((path) => documentAt(path).answer.value);
 }
 
 /** @param {string} path @returns {Document} */
 function documentAt(path) {
-  const known = documents.get(path) ?? { answer: signal(NOTHING), etag: "", asking: false };
+  const known = documents.get(path) ?? { answer: signal(/** @type {Held} */ ({ data: null, problem: null })), etag: "", asking: false };
   documents.set(path, known);
   return known;
 }
@@ -52,17 +50,18 @@ async function ask(path, document) {
 }
 
 /** The JSON Schema of a job; where it holds an entry it has the entry's kind under `catalog`. */
-export const useJobSchema = () => useDocument("/v1/jobs/schema");
+export const useJobSchema = () => useDocuments(["/v1/jobs/schema"])[0];
 
 /**
- * The entries of a kind.
+ * The entries of some kinds.
  *
- * @param {string | null} kind null for none, "" for those of every kind.
- * @returns {{entries: Entry[] | null, problem: import("./api.js").Problem | null}}
+ * @param {string[]} kinds "" stands for all of them.
+ * @returns {{entries: Entry[] | null, problem: import("./api.js").Problem | null}} `entries` is null until all are there.
  */
-export function useEntries(kind) {
-  const { data, problem } = useDocument(kind === null ? null : `/v1/catalog${kind && `/${kind}`}`);
-  return { entries: data && data.data, problem };
+export function useEntries(kinds) {
+  const held = useDocuments(kinds.map((kind) => `/v1/catalog${kind && `/${kind}`}`));
+  const problem = held.find((one) => one.problem)?.problem ?? null;
+  return { entries: held.every((one) => one.data) ? held.flatMap((one) => one.data.data) : null, problem };
 }
 
 /**

@@ -4,7 +4,10 @@
 /** @typedef {import("./catalog.js").Schema} Schema */
 /** @typedef {Record<string, Schema>} Definitions */
 /** @typedef {"entry" | "entries" | "object" | "objects" | "choice" | "flag" | "number" | "text" | "list" | "any"} Input */
-/** @typedef {{input: Input, of: Schema, nullable: boolean, choices: Schema[]}} Shape `of` is what it holds when it is not null */
+/**
+ * @typedef {{input: Input, of: Schema, kinds: string[], nullable: boolean, choices: Schema[]}} Shape `of` is what it holds when
+ *   it is not null, `kinds` the lists of the catalog that it may name an entry of.
+ */
 
 /** What cannot be read as a value. */
 export const UNREADABLE = Symbol("unreadable");
@@ -17,23 +20,29 @@ export const UNREADABLE = Symbol("unreadable");
  * @returns {Shape}
  */
 export function shapeOf(schema, definitions) {
-  const all = (schema.anyOf ?? schema.oneOf ?? [schema]).map((/** @type {Schema} */ choice) => resolve(choice, definitions));
-  const choices = all.filter((/** @type {Schema} */ choice) => choice.type !== "null");
+  const all = choicesOf(schema, definitions);
+  const choices = all.filter((choice) => choice.type !== "null");
   const nullable = choices.length < all.length;
-  const of = choices.find((/** @type {Schema} */ choice) => choice.catalog) ?? (choices.length === 1 ? choices[0] : {});
-  return { input: inputOf(of, nullable, definitions), of, nullable, choices };
+  const kinds = choices.flatMap((choice) => choice.catalog ?? []);
+  const of = choices.length === 1 ? choices[0] : {};
+  return { input: kinds.length ? "entry" : inputOf(of, nullable, definitions), of, kinds, nullable, choices };
+}
+
+/** The members of a union, those of unions within it too; a schema that is none is its own. @param {Schema} schema @param {Definitions} definitions @returns {Schema[]} */
+function choicesOf(schema, definitions) {
+  const plain = resolve(schema, definitions);
+  const members = plain.anyOf ?? plain.oneOf;
+  return members ? members.flatMap((/** @type {Schema} */ member) => choicesOf(member, definitions)) : [plain];
 }
 
 /** @param {Schema} of @param {boolean} nullable @param {Definitions} definitions @returns {Input} */
 function inputOf(of, nullable, definitions) {
-  if (of.catalog) return "entry";
   if (of.properties) return "object";
   if (optionsOf(of).length) return "choice";
   if (of.type === "boolean") return nullable ? "any" : "flag";
   if (of.type === "array") {
-    const items = resolve(of.items ?? {}, definitions);
-    if (items.catalog) return "entries";
-    return items.properties ? "objects" : "list";
+    const { input } = shapeOf(of.items ?? {}, definitions);
+    return input === "entry" ? "entries" : input === "object" ? "objects" : "list";
   }
   if (of.type === "number" || of.type === "integer") return "number";
   return of.type === "string" ? "text" : "any";

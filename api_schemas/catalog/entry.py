@@ -75,6 +75,12 @@ class Entry(Schema):
         return {name: entry for name in cls.names() if (entry := cls.find(name)) is not None}
 
     @classmethod
+    def kinds(cls) -> list[Kind]:
+        """The kinds that the entries below this class are listed in."""
+        found: list[Kind] = [cls.kind, *(kind for child in cls.__subclasses__() for kind in child.kinds())]
+        return list(dict.fromkeys(found))
+
+    @classmethod
     def describe(cls) -> CatalogEntry:
         """This entry as `GET /v1/catalog` tells it."""
         doc = inspect.cleandoc(cls.__doc__ or "")
@@ -135,7 +141,8 @@ class OneOf:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         if _by_kind.get():
-            return {"type": "object", "catalog": self.family.kind, "required": ["name"]}
+            kinds = [{"type": "object", "catalog": kind, "required": ["name"]} for kind in self.family.kinds()]
+            return kinds[0] if len(kinds) == 1 else {"oneOf": kinds}
         choices = {name: _core_schema(entry) for name, entry in self.family.members().items()}
         return handler(core_schema.tagged_union_schema(choices, discriminator="name"))
 

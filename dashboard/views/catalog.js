@@ -20,7 +20,7 @@ const query = signal("");
 
 /** @param {{kind?: string, name?: string}} props */
 export function CatalogView({ kind, name }) {
-  const { entries, problem } = useEntries("");
+  const { entries, problem } = useEntries([""]);
   const found = entries?.find((entry) => entry.kind === kind && entry.name === name);
   if (entries && found) return html`<${EntryPage} key=${`${kind}/${name}`} entry=${found} entries=${entries} />`;
   return html`<main id="main" tabindex="-1">

@@ -8,7 +8,7 @@ import { useSignal } from "@preact/signals";
 import { useEntries, useJobSchema } from "../catalog.js";
 import { About, addressOf, Inline } from "../entry.js";
 import { KnobInput } from "../inputs.js";
-import { boundsOf, defaultsOf, equal, isObject, resolve, shapeOf, withField, write as asText } from "../knobs.js";
+import { boundsOf, defaultsOf, equal, isObject, shapeOf, withField, write as asText } from "../knobs.js";
 import { Picker } from "../picker.js";
 import { pretty } from "../spec.js";
 import { Trouble } from "../ui.js";
@@ -104,10 +104,9 @@ function EntryPart(props) {
 /** @param {Place & {shown: any}} props */
 function Chosen({ name, pointer, schema, shape, value, shown, put }) {
   const id = useId();
-  const kind = shape.of.catalog;
-  const { entries, problem } = useEntries(kind);
+  const { entries, problem } = useEntries(shape.kinds);
   const faults = [...useFaults(pointer), ...useFaults(`${pointer}/name`)];
-  if (!entries) return html`<${Trouble} problem=${problem} />`;
+  if (!entries) return html`<${Fetching} problem=${problem} />`;
   const chosen = entries.find((entry) => entry.name === shown?.name);
   const knobs = chosen?.knobs ?? {};
   const change = (/** @type {any} */ next) => {
@@ -123,7 +122,7 @@ function Chosen({ name, pointer, schema, shape, value, shown, put }) {
     <${Picker} label=${`${name}: name`} value=${value || schema.default ? (shown?.name ?? other) : ""} entries=${entries} unset=${unset}
       invalid=${faults.length > 0} describedBy=${`${id}-about`} onPick=${(/** @type {string | undefined} */ next) => (next ? change({ name: next }) : put(undefined))} />
     <${Faults} faults=${faults} />
-    ${chosen && html`<${About} entry=${chosen} /><p class="note"><a href=${addressOf(kind, chosen.name)}>More on ${chosen.name}</a></p>
+    ${chosen && html`<${About} entry=${chosen} /><p class="note"><a href=${addressOf(chosen.kind, chosen.name)}>More on ${chosen.name}</a></p>
       <${Fields} key=${chosen.name} properties=${knobs} definitions=${chosen.definitions} pointer=${pointer} value=${given} put=${change} />`}`;
 }
 
@@ -145,11 +144,10 @@ const ListPart = (props) => html`<${Part} name=${props.name} pointer=${props.poi
 
 /** @param {Place} props */
 function Items({ name, pointer, schema, shape, definitions, value, put }) {
-  const kind = resolve(shape.of.items, definitions).catalog ?? null;
-  const { entries, problem } = useEntries(kind);
+  const { entries, problem } = useEntries(shapeOf(shape.of.items, definitions).kinds);
   const faults = useFaults(pointer);
-  if (kind && !entries) return html`<${Trouble} problem=${problem} />`;
-  const short = (/** @type {any} */ item) => changedKnobs(item, entries?.find((entry) => entry.name === item.name)?.knobs ?? {});
+  if (!entries) return html`<${Fetching} problem=${problem} />`;
+  const short = (/** @type {any} */ item) => changedKnobs(item, entries.find((entry) => entry.name === item.name)?.knobs ?? {});
   const items = Array.isArray(value) ? value : (schema.default ?? []).map(short);
   const replace = (/** @type {number} */ index, /** @type {number} */ count, /** @type {any[]} */ ...by) => put([...items.slice(0, index), ...by, ...items.slice(index + count)]);
   const button = (/** @type {string} */ sign, /** @type {string} */ doing, /** @type {() => void} */ act) =>
@@ -166,6 +164,9 @@ function Items({ name, pointer, schema, shape, definitions, value, put }) {
     </li>`)}</ol>
     <button type="button" disabled=${items.length >= (shape.of.maxItems ?? Infinity)} onClick=${() => replace(items.length, 0, {})}>Add to ${name}</button>`;
 }
+
+/** @param {{problem: import("../api.js").Problem | null}} props */
+const Fetching = ({ problem }) => (problem ? html`<${Trouble} problem=${problem} />` : html`<p class="note" role="status">Fetching the catalog…</p>`);
 
 /** A part of the job that opens; nothing of it is drawn before. @param {{name: string, pointer: string, changed: boolean, digest: string, children: () => any}} props */
 function Part({ name, pointer, changed, digest, children }) {
