@@ -21,6 +21,7 @@ batches sets, which only a smaller rate lowers."""
 WARMUP_SHARE = 0.1
 """Share of the run that a warmup which is longer than the run is given instead."""
 _MOST_PIECES = 50
+"""Of a schedule."""
 _LENGTHS = {"steps", "epochs", "fraction"}
 
 

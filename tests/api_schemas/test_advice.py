@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from api_schemas.advice import PatchOperation
 from api_schemas.advice.rules import RULES
 from api_schemas.catalog.datasets import NamedDatasetEntry
+from api_schemas.catalog.optimizers import PlainOptimizerEntry
 from api_schemas.errors import InvalidRequest
 from api_schemas.jobs import JobSpec, Plan
 from api_schemas.plan import make_plan
@@ -126,6 +127,13 @@ def test_every_rule_is_tried():
 @pytest.mark.parametrize("spec", HEALTHY, ids=str)
 def test_a_healthy_job_is_left_alone(spec):
     assert plan_of(spec).warnings == []
+
+
+@pytest.mark.parametrize("name", PlainOptimizerEntry.names())
+def test_the_rate_of_an_optimizer_as_it_stands_is_a_usual_one(name):
+    entry = PlainOptimizerEntry.members()[name]
+    low, high = entry.usual_lr
+    assert low <= entry.model_fields["lr"].default <= high
 
 
 @pytest.mark.parametrize("path", sorted(Path("examples").glob("*.json")), ids=lambda path: path.stem)

@@ -17,11 +17,11 @@ ADDED = """
 from typing import Literal
 from api_schemas.catalog.optimizers import OptimizerEntry
 
-class Lion(OptimizerEntry):
+class SignDescent(OptimizerEntry):
     '''Steps by the sign of the momentum.'''
     formula = "w = w - lr sign(m)"
     target = "torch.optim.SGD"
-    name: Literal["lion"] = "lion"
+    name: Literal["sign_descent"] = "sign_descent"
     lr: float = 1e-4
     '''Learning rate.'''
 
@@ -29,12 +29,12 @@ from api_schemas.catalog import FAMILIES
 from api_schemas.jobs import JobSpec
 from docs.generate import catalog
 
-spec = JobSpec.model_validate({"dataset": {"name": "digits"}, "optimizer": {"name": "lion", "lr": 0.5}})
+spec = JobSpec.model_validate({"dataset": {"name": "digits"}, "optimizer": {"name": "sign_descent", "lr": 0.5}})
 assert spec.optimizer.lr == 0.5
 assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
-assert "lion" in str(JobSpec.model_json_schema())
-assert FAMILIES["optimizers"].members()["lion"].describe().summary == "Steps by the sign of the momentum."
-assert "### `lion`" in catalog()
+assert "sign_descent" in str(JobSpec.model_json_schema())
+assert FAMILIES["optimizers"].members()["sign_descent"].describe().summary == "Steps by the sign of the momentum."
+assert "### `sign_descent`" in catalog()
 """
 
 

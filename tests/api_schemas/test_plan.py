@@ -62,17 +62,6 @@ def test_what_a_spec_leaves_open_follows_from_its_data():
     assert (diabetes.loss.name, diabetes.split.method) == ("mse", "random")
 
 
-@pytest.mark.parametrize(
-    ("spec", "code"),
-    [
-        ({"loss": {"name": "mse_softmax"}}, "mse_on_softmax"),
-        ({"schedule": [{"name": "linear_warmup", "steps": 10_000}]}, "schedule_longer_than_run"),
-    ],
-)
-def test_what_looks_unwise_is_a_warning(spec, code):
-    assert [warning.code for warning in plan_of(**spec).warnings] == [code]
-
-
 def test_the_batch_size_that_is_proposed_is_one_that_is_taken():
     model = {"name": "mlp", "normalization": {"name": "batch_norm"}}
     with pytest.raises(InvalidRequest) as refused:

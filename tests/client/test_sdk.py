@@ -140,6 +140,12 @@ def test_an_open_file_is_uploaded_under_the_name_it_is_given(client) -> None:
     client.datasets.delete(dataset.id)
 
 
+def test_a_schedule_is_looked_at_before_a_job_has_it(client) -> None:
+    seen = client.catalog.preview_schedule([{"name": "linear"}], lr=0.1, total_steps=4)
+    assert seen.lr == pytest.approx([0.1, 0.075, 0.05, 0.025])
+    assert [piece.name for piece in seen.pieces] == ["linear"]
+
+
 def test_the_catalog_the_workers_and_the_health_are_told(client) -> None:
     assert {entry.kind for entry in client.catalog.all()} >= {"optimizers", "losses", "models"}
     assert "adam" in [entry.name for entry in client.catalog.kind("optimizers")]
