@@ -21,6 +21,11 @@ def he_uniform(model: nn.Module, slope: float) -> None:
     fill_weights(model, lambda weight: nn.init.kaiming_uniform_(weight, a=slope))
 
 
+def lecun_normal(model: nn.Module) -> None:
+    """Normal weights of variance 1 / fan_in (LeCun et al. 1998)."""
+    fill_weights(model, lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="linear"))
+
+
 def xavier_normal(model: nn.Module, gain: float) -> None:
     """Normal weights of variance gain^2 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
     fill_weights(model, lambda weight: nn.init.xavier_normal_(weight, gain))

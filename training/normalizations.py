@@ -18,7 +18,7 @@ class AnyBatchNorm(nn.BatchNorm1d):
     num_batches_tracked: Tensor  # ()
 
     def _check_input_dim(self, input: Tensor) -> None:
-        """Take either."""
+        """Take either; torch's two classes differ in what they refuse here."""
 
     def statistics_of(self, x: Tensor) -> list[int]:
         """The dimensions of `x` that a feature's statistics go over: all but the second."""

@@ -78,6 +78,16 @@ class HeUniform(HeEntry):
     name: Literal["he_uniform"] = "he_uniform"
 
 
+class LecunNormal(InitializationEntry):
+    """Normal weights that keep the signal's size where the activation does not bend; what SELU asks for."""
+
+    formula = "w ~ N(0, 1 / fan_in),  b = 0"
+    paper = "LeCun et al. 1998; Klambauer et al. 2017 for SELU"
+    pitfall = "With ReLU half the variance is lost at each layer: 20 layers leave a millionth of it. Take He's there."
+    target = "training.initializations.lecun_normal"
+    name: Literal["lecun_normal"] = "lecun_normal"
+
+
 class XavierNormal(InitializationEntry):
     """Normal weights between what keeps the signal's size forwards and the gradient's backwards; for tanh."""
 

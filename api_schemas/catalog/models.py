@@ -157,34 +157,12 @@ class Cnn(DeepEntry):
     def faults(self, shape: InputShape) -> list[Fault]:
         image = self.image or shape.image
         if image is None:
-            return [
-                Fault(
-                    pointer="/model/name",
-                    code="no_image",
-                    message="a cnn needs images, and the rows of this dataset are not known to be any; take an mlp, or "
-                    "set model.image to [channels, height, width]",
-                )
-            ]
+            return [_no_image()]
         if min(image) < 1 or math.prod(image) != shape.width:
-            shown = " x ".join(str(size) for size in image)
-            return [
-                Fault(
-                    pointer="/model/image" if self.image else "/model/name",
-                    code="not_this_image",
-                    message=f"an image of {shown} has {math.prod(image)} numbers, and the network's input has "
-                    f"{shape.width}",
-                )
-            ]
+            return [_not_this_image("/model/image" if self.image else "/model/name", image, shape.width)]
         sizes = self._sizes(image)
         if self.pool in ("max", "average") and min(sizes[-1]) < 2:
-            return [
-                Fault(
-                    pointer="/model/channels",
-                    code="image_too_small",
-                    message=f"{len(self.channels)} poolings leave nothing of an image of {image[1]} x {image[2]}; take "
-                    f"at most {int(math.log2(min(image[1:])))}, or set pool to stride or none",
-                )
-            ]
+            return [_image_too_small(image, len(self.channels))]
         return self._misfits(zip(self.channels, (math.prod(size) for size in sizes), strict=True))
 
     def network(self, shape: InputShape, outputs: int) -> Call:
@@ -221,6 +199,33 @@ class Cnn(DeepEntry):
     def _pooling(self) -> list[Layer]:
         pools = {"max": "torch.nn.MaxPool2d", "average": "torch.nn.AvgPool2d"}
         return [Layer(pools[self.pool], (2,))] if self.pool in pools else []
+
+
+def _no_image() -> Fault:
+    return Fault(
+        pointer="/model/name",
+        code="no_image",
+        message="a cnn needs images, and the rows of this dataset are not known to be any; take an mlp, or set "
+        "model.image to [channels, height, width]",
+    )
+
+
+def _not_this_image(pointer: str, image: Image, width: int) -> Fault:
+    shown = " x ".join(str(size) for size in image)
+    return Fault(
+        pointer=pointer,
+        code="not_this_image",
+        message=f"an image of {shown} has {math.prod(image)} numbers, and a row of the network's input has {width}",
+    )
+
+
+def _image_too_small(image: Image, poolings: int) -> Fault:
+    return Fault(
+        pointer="/model/channels",
+        code="image_too_small",
+        message=f"{poolings} poolings leave nothing of an image of {image[1]} x {image[2]}; use fewer channels in the "
+        "list, or set pool to stride or none",
+    )
 
 
 Model = Annotated[ModelEntry, OneOf(ModelEntry)]

@@ -19,6 +19,7 @@ SLOPE = 0.5
 STDS = {
     "he_normal": lambda fan_in, _: math.sqrt(2 / ((1 + SLOPE**2) * fan_in)),
     "he_uniform": lambda fan_in, _: math.sqrt(2 / ((1 + SLOPE**2) * fan_in)),
+    "lecun_normal": lambda fan_in, _: math.sqrt(1 / fan_in),
     "xavier_normal": lambda fan_in, fan_out: math.sqrt(2 / (fan_in + fan_out)),
     "xavier_uniform": lambda fan_in, fan_out: math.sqrt(2 / (fan_in + fan_out)),
     "normal": lambda *_: 0.01,
