@@ -8,8 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from api_schemas.catalog import FAMILIES, Entry, Kind
-from api_schemas.catalog.datasets import NamedDatasetEntry
+from api_schemas.catalog import FAMILIES
 from api_schemas.catalog.entry import schema_by_kind
 
 Json = Any
@@ -53,7 +52,7 @@ def _walk(here: Json, document: Json, path: Path) -> Iterator[Json]:
         return
     step, rest = path[0], path[1:]
     if "catalog" in here:
-        entry = _entry(here["catalog"], step)
+        entry = FAMILIES[here["catalog"]].find(str(step))
         if entry is not None:
             yield from _places(entry, rest)
     elif step in here.get("properties", {}):
@@ -69,11 +68,6 @@ def _walk(here: Json, document: Json, path: Path) -> Iterator[Json]:
 def _item(here: Json, index: int) -> Json:
     items: list[Json] = here.get("prefixItems", [])
     return items[index] if index < len(items) else here.get("items", {})
-
-
-def _entry(kind: Kind, name: str | int) -> type[Entry] | None:
-    family = NamedDatasetEntry if kind == NamedDatasetEntry.kind else FAMILIES[kind]
-    return family.find(str(name))
 
 
 # Building a schema takes some milliseconds, and none changes while a gateway runs.

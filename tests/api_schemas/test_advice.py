@@ -131,7 +131,7 @@ def test_a_healthy_job_is_left_alone(spec):
 
 @pytest.mark.parametrize("name", PlainOptimizerEntry.names())
 def test_the_rate_of_an_optimizer_as_it_stands_is_a_usual_one(name):
-    entry = PlainOptimizerEntry.members()[name]
+    entry = PlainOptimizerEntry.find(name)
     low, high = entry.usual_lr
     assert low <= entry.model_fields["lr"].default <= high
 
