@@ -125,7 +125,8 @@ def _fault(found: Mapping[str, Any], body: Json, model: type[BaseModel] | None) 
     elif code == "extra_forbidden":
         code, message = "unknown_field", _unknown_field(path, model)
     elif code in _OUT_OF_BOUNDS and model is not None:
-        message = f"input should be {bounds(model, path)}"
+        said = bounds(model, path)
+        message = f"input should be {said}" if said else message
     elif code == "value_error":
         message = message.removeprefix("value error, ")
     return Fault(pointer=_pointer(steps), code=code, message=message)
