@@ -5,7 +5,7 @@ from __future__ import annotations
 from api_schemas.catalog.call import Name
 from script.page import Page
 from script.subject import Subject
-from script.text import source
+from script.text import names_in, source
 
 _CHUNK_ROWS = 16_384
 """As in `training.evaluation`: how many rows go through a network at once decides how matrix kernels round."""
@@ -41,21 +41,23 @@ def _measure(page: Page, subject: Subject) -> list[str]:
     if not metrics:
         return ['    return {"loss": loss}']
     page.imports.module("math")
-    nothing = source({"loss": Name("loss"), **dict.fromkeys(metrics, Name("math.nan"))}, str, 15, 2)
+    undefined = source({"loss": Name("loss"), **dict.fromkeys(metrics, Name("math.nan"))}, str, 15, 2)
     return [
-        '    predicted = criterion.predict(scores.to("cpu", torch.float64)).numpy()',
-        "    if not np.isfinite(predicted).all():",
-        f"        return {nothing}",
-        f"    {_predictions(subject)}",
+        *_predict(subject, names_in(list(metrics.values()))),
+        f"    if not np.isfinite({'probabilities' if subject.classify else 'predictions'}).all():",
+        f"        return {undefined}",
         page.line("    metrics = ", metrics),
         "    defined = {key: float(value) if math.isfinite(value) else math.nan for key, value in metrics.items()}",
         '    return {"loss": loss, **defined}',
     ]
 
 
-def _predictions(subject: Subject) -> str:
+def _predict(subject: Subject, wanted: set[str]) -> list[str]:
+    """The lines that turn scores into what metrics are computed from, in float64."""
+    predicted = 'criterion.predict(scores.to("cpu", torch.float64)).numpy()'
     if subject.classify:
-        return "probabilities, predictions = predicted, predicted.argmax(axis=1)"
+        named = ["    predictions = probabilities.argmax(axis=1)"] if "predictions" in wanted else []
+        return [f"    probabilities = {predicted}", *named]
     if subject.scales_target:
-        return "predictions = target_scaling.inverse(predicted[:, None])[:, 0]  # in the target's own units"
-    return "predictions = predicted"
+        return [f"    learned = {predicted}", "    predictions = target_scaling.inverse(learned[:, None])[:, 0]"]
+    return [f"    predictions = {predicted}"]

@@ -167,6 +167,7 @@ def batches(epoch: int) -> Sequence[Tensor]:
             "def closure() -> Tensor:",
             *_indented([*body, "answers.append(loss.item())", "return loss.detach()"], 1),
             "",
+            *(["closure()"] if self._entry.needs == "gradient_and_closure" else []),
             "optimizer.step(closure)",
         ]
 
@@ -179,9 +180,9 @@ def batches(epoch: int) -> Sequence[Tensor]:
             return [clear, "loss = criterion(network(x_train[batch]), y_train[batch])", backward]
         return [
             clear,
-            "rows, losses = sum(len(part) for part in parts), []",
+            "count, losses = sum(len(part) for part in parts), []",
             "for part in parts:",
-            "    loss = criterion(network(x_train[part]), y_train[part]) * (len(part) / rows)",
+            "    loss = criterion(network(x_train[part]), y_train[part]) * (len(part) / count)",
             f"    {backward}",
             "    losses.append(loss.detach())",
             "loss = torch.stack(losses).sum()",
@@ -231,10 +232,12 @@ def batches(epoch: int) -> Sequence[Tensor]:
         lines: list[str] = []
         for watch in self._steps.watches:
             see = f'{watch.variable}.see(values["{watch.metric.removeprefix("val/")}"])'
-            bounds = [f"{watch.start} <= "] if watch.start else []
             ends = watch.end < self._subject.plan.total_steps
-            when = f"{''.join(bounds)}step{f' < {watch.end}' if ends else ''}"
-            lines += [see] if when == "step" else [f"if {when}:", f"    {see}"]
+            if not ends:
+                when = f"step >= {watch.start}" if watch.start else ""
+            else:
+                when = f"{watch.start} <= step < {watch.end}" if watch.start else f"step < {watch.end}"
+            lines += [f"if {when}:", f"    {see}"] if when else [see]
         return lines
 
     def _stop(self) -> list[str]:

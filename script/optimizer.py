@@ -14,7 +14,8 @@ from script.schedule import Watch, is_constant, write_schedule
 from script.subject import Subject
 
 _OPTIMIZATION = "training.optimization"
-_MEANINGS = {"lr": "learning rate", "momentum": "momentum", "weight_decay": "weight decay"}
+_NAMES = {"lr": "learning_rate", "momentum": "momentum", "weight_decay": "weight_decay"}
+"""What a script calls the function of the step that a knob follows."""
 
 
 @dataclass
@@ -81,8 +82,8 @@ def _write_schedules(page: Page, subject: Subject, steps: Steps, entries: list[O
     alike = len(entries) == 1 and not _grouped(subject, entries[0])
     for knob, pieces in scheduled.items():
         base = _knob(entries[0], knob) if alike else None
-        name = f"scheduled_{knob}" if alike else f"{knob}_factor"
-        meaning = _MEANINGS[knob] if alike else f"factor of the {_MEANINGS[knob]}"
+        name = _NAMES[knob] if alike else f"{_NAMES[knob]}_factor"
+        meaning = name.replace("_", " ")
         steps.watches += write_schedule(page, name, f"The {meaning} of a step, counted from 0.", base, pieces, plan)
     knobs = list(scheduled)
     steps.schedule += _set_alike(steps, entries, knobs) if alike else _set_by_factor(page, steps, entries, knobs)
@@ -111,7 +112,8 @@ def _set_alike(steps: Steps, entries: list[OptimizerEntry], knobs: list[str]) ->
     lines = [f"for group in {steps.optimizers[0]}.param_groups:"]
     for knob in knobs:
         key = _key(entries[0], knob)
-        value = f'(scheduled_{knob}(step), *group["betas"][1:])' if key == "betas" else f"scheduled_{knob}(step)"
+        value = f"{_NAMES[knob]}(step)"
+        value = f'({value}, *group["betas"][1:])' if key == "betas" else value
         lines.append(f'    group["{key}"] = {value}')
     return lines
 
@@ -120,7 +122,7 @@ def _set_by_factor(page: Page, steps: Steps, entries: list[OptimizerEntry], knob
     lines: list[str] = []
     for variable, entry in zip(steps.optimizers, entries, strict=True):
         page.code(f"{variable}_initially = [dict(group) for group in {variable}.param_groups]")
-        factors = {_key(entry, knob): Name(f"{knob}_factor(step)") for knob in knobs}
+        factors = {_key(entry, knob): Name(f"{_NAMES[knob]}_factor(step)") for knob in knobs}
         groups = (Name(f"{variable}.param_groups"), Name(f"{variable}_initially"), factors)
         lines += page.line("", Call(f"{_OPTIMIZATION}.scale_groups", groups)).splitlines()
     return lines

@@ -30,7 +30,8 @@ class Page:
 
     def code(self, text: str) -> None:
         """Add statements that belong together, or a definition."""
-        self._blocks.append(text.strip("\n"))
+        if text:
+            self._blocks.append(text.strip("\n"))
 
     def define(self, *targets: str) -> None:
         """Add our own definitions by their dotted names, each behind those it uses, where they are not there yet."""

@@ -14,6 +14,7 @@ from api_schemas.catalog.schedule_entry import Placed, ScheduleEntry, lay_out
 from api_schemas.catalog.schedules import Constant
 from api_schemas.jobs import Plan
 from script.page import Page
+from script.text import WIDTH
 
 _SELF = re.compile(r"\bself\.(\w+)")
 
@@ -60,8 +61,8 @@ def write_schedule(
     scaled = "" if base is None else f"{base!r} * "
     lines = [f"def {name}(step: int) -> float:", f'    """{meaning}"""']
     for place, end in zip(placed[:-1], ends, strict=False):
-        lines += [f"    if step < {end}:", page.line(f"        return {scaled}", _factor(page, place, plan))]
-    page.code("\n".join([*lines, page.line(f"    return {scaled}", _factor(page, placed[-1], plan))]))
+        lines += [f"    if step < {end}:", page.line(f"        return {scaled}", _factor(page, place, end, plan))]
+    page.code("\n".join([*lines, page.line(f"    return {scaled}", _factor(page, placed[-1], ends[-1], plan))]))
     return watches
 
 
@@ -80,7 +81,7 @@ def _follower_name(place: Placed) -> str:
     return f"{place.piece.name}_{place.start}" if place.start else place.piece.name
 
 
-def _factor(page: Page, place: Placed, plan: Plan) -> Call | Name | float:
+def _factor(page: Page, place: Placed, end: int, plan: Plan) -> Call | Name | float:
     """The factor of a piece at `step`, as an expression."""
     piece, start, length = place.piece, place.start, place.length
     if isinstance(piece, Constant):
@@ -88,11 +89,12 @@ def _factor(page: Page, place: Placed, plan: Plan) -> Call | Name | float:
     if piece.metric_followed:
         return Name(f"{_follower_name(place)}.factor")
     local = f"step - {start}" if start else "step"
-    outlives = start + length < plan.total_steps  # then it holds its end value
+    outlives = start + length < end  # then it holds its end value
     known = {"step": Name(f"min({local}, {length})" if outlives else local), "length": length}
     known["steps_per_epoch"] = plan.steps_per_epoch
     name, arguments = _define_factor(page, piece)
-    return Call(name, (), {key: known[key] if key in known else getattr(piece, key) for key in arguments})
+    places = tuple(known[argument] for argument in arguments if argument in known)
+    return Call(name, places, {knob: getattr(piece, knob) for knob in arguments if knob not in known})
 
 
 def _define_factor(page: Page, piece: ScheduleEntry) -> tuple[str, list[str]]:
@@ -102,14 +104,20 @@ def _define_factor(page: Page, piece: ScheduleEntry) -> tuple[str, list[str]]:
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     arguments = [place for place in ("step", "length", "steps_per_epoch") if place in used] + knobs
     kinds = {knob: _kind(getattr(piece, knob)) for knob in knobs}
-    signature = ", ".join(f"{argument}: {kinds.get(argument, 'int')}" for argument in arguments)
+    typed = [f"{argument}: {kinds.get(argument, 'int')}" for argument in arguments]
     name = f"{piece.name}_factor"
     summary = inspect.cleandoc(type(piece).__doc__ or "").split("\n\n", 1)[0]
     docstring = textwrap.indent(f'"""{summary}\n\n{piece.formula}\n"""', "    ")
     page.define_uses(type(piece).__module__, tree)
     plain = _SELF.sub(r"\1", body)
-    page.define_once(name, f"def {name}({signature}) -> float:\n{docstring}\n{plain}")
+    page.define_once(name, f"{_signature(name, typed)}\n{docstring}\n{plain}")
     return name, arguments
+
+
+def _signature(name: str, typed: Sequence[str]) -> str:
+    line = f"def {name}({', '.join(typed)}) -> float:"
+    lines = "".join(f"    {argument},\n" for argument in typed)
+    return line if len(line) <= WIDTH else f"def {name}(\n{lines}) -> float:"
 
 
 def _rule(piece: ScheduleEntry) -> tuple[ast.FunctionDef, str]:

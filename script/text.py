@@ -41,6 +41,14 @@ def _flat(value: Any, refer: Refer) -> str:
     return opening + ", ".join(before + _flat(item, refer) for before, item in items) + closing
 
 
+def names_in(value: Any) -> set[str]:
+    """The names that calls are given."""
+    if isinstance(value, Name):
+        return {value.name}
+    _, items, _ = _split(value, str)
+    return {name for _, item in items for name in names_in(item)}
+
+
 def text(value: str) -> str:
     """A text as a literal, in double quotes where it can be."""
     literal = repr(value)

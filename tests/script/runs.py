@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -16,6 +17,8 @@ from script.program import write_script
 from training.data.prepare import prepare
 from training.events import Evaluation, Points
 from training.loop import Diverged, Run
+
+INSTALLED_AS = {"sklearn": "scikit-learn", "pytorch_optimizer": "pytorch-optimizer"}
 
 # Many programs in one process: importing torch takes longer than what most of them do.
 _RUNNER = """
@@ -77,3 +80,22 @@ def played(scripts: list[list[str]], folder: Path) -> list[list[str]]:
         check=True,
     )
     return [printed.splitlines() for printed in json.loads(done.stdout)]
+
+
+def run_all(specs: dict[str, dict], folder: Path) -> dict[str, tuple[Path, list[str], list[str]]]:
+    """By name: a job's script, what it shall print and what it prints."""
+    jobs = {name: job_of(spec) for name, spec in specs.items()}
+    paths = {name: folder / f"{name.replace(' ', '_')}.py" for name in jobs}
+    for name, path in paths.items():
+        path.write_text(write_script(jobs[name], None))
+    expected = {name: trained(job, folder) for name, job in jobs.items()}
+    printed = dict(zip(jobs, played([[str(path)] for path in paths.values()], folder), strict=True))
+    return {name: (paths[name], expected[name], printed[name]) for name in jobs}
+
+
+def tidy(paths: Iterable[Path]) -> None:
+    """Check that programs are as formatters and linters want them: every name known, every import used."""
+    common = ["--isolated", "--line-length", "120", "--target-version", "py311", *map(str, paths)]
+    for command in (["format", "--check", *common], ["check", "--select", "E,F,I,W,UP,SIM,RET", *common]):
+        done = subprocess.run([sys.executable, "-m", "ruff", *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,66 @@
+"""A small job for everything that a job can name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from api_schemas.catalog import FAMILIES, Entry
+
+KINDS = (
+    *("optimizers", "schedules", "normalizations", "preprocessing", "losses", "metrics", "activations"),
+    *("initializations", "averaging", "models", "datasets", "generators"),
+)
+_NO_JOB_HAS = {"sparse_adam"}
+_DATASETS = {"classification": {"name": "iris"}, "regression": {"name": "diabetes"}}
+_TRAINING = {"epochs": 3, "batch_size": 32}
+_BATCH_NORM = {"name": "mlp", "hidden": [8, 8], "normalization": {"name": "batch_norm"}, "dropout": 0.1}
+
+
+def jobs_of(kind: str) -> dict[str, dict[str, Any]]:
+    """A job by the name of each entry of a kind."""
+    names = [name for name in FAMILIES[kind].names() if name not in _NO_JOB_HAS]
+    return {name: _small(kind, name, FAMILIES[kind].find(name)) for name in names}
+
+
+def _small(kind: str, name: str, entry: type[Entry]) -> dict[str, Any]:
+    model = {"name": "mlp", "hidden": [8, 8]}
+    job = {"dataset": _DATASETS["classification"], "model": model, "training": _TRAINING}
+    special = _SPECIAL.get(kind)
+    return job | (
+        special({"name": name}, entry) if special else {"model": {**model, kind.removesuffix("s"): {"name": name}}}
+    )
+
+
+def _normalized(named: dict[str, Any]) -> dict[str, Any]:
+    """Every normalization has a place between images."""
+    groups = {"groups": 2} if named["name"] == "group_norm" else {}
+    return {"dataset": {"name": "digits"}, "model": {"name": "cnn", "channels": [4], "normalization": named | groups}}
+
+
+def _losing(named: dict[str, Any], entry: type[Entry]) -> dict[str, Any]:
+    weights = {"class_weights": "balanced"} if "class_weights" in entry.model_fields else {}
+    two = {"name": "breast_cancer"}
+    dataset = two if named["name"] == "binary_cross_entropy" else _DATASETS[entry.task]
+    return {"loss": named | weights, "dataset": dataset}
+
+
+_SPECIAL: dict[str, Callable[[dict[str, Any], type[Entry]], dict[str, Any]]] = {
+    "optimizers": lambda named, _: {"optimizer": named, "model": _BATCH_NORM},
+    "schedules": lambda named, _: {"schedule": [{"name": "linear_warmup", "steps": 2}, named]},
+    "normalizations": lambda named, _: _normalized(named),
+    "preprocessing": lambda named, entry: {
+        "preprocessing": {"numeric": named},
+        "dataset": {"name": "digits" if entry.needs_image else "wine"},
+    },
+    "losses": _losing,
+    "metrics": lambda named, entry: {
+        "metrics": [named],
+        "dataset": {"name": "digits"} if named["name"] == "top_k" else _DATASETS[entry.task],
+    },
+    "averaging": lambda named, _: {"model": _BATCH_NORM, "training": {**_TRAINING, "averaging": named}},
+    "models": lambda named, _: {"model": named, "dataset": {"name": "digits"}},
+    "datasets": lambda named, _: {"dataset": named},
+    "generators": lambda named, _: {"dataset": named},
+}
+"""What of a job names an entry, where it is more than a part of its model."""

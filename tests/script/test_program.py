@@ -1,0 +1,162 @@
+"""A job's script prints the numbers of its run, every bit of them, and needs nothing of ours."""
+
+import ast
+import sys
+
+import pytest
+
+from script.program import write_script
+from tests.script.runs import INSTALLED_AS, job_of, run_all, tidy
+
+BATCH_NORM = {"name": "mlp", "hidden": [8, 8], "normalization": {"name": "batch_norm"}}
+SPECS = {
+    "shortest": {"dataset": {"name": "iris"}, "training": {"epochs": 2}},
+    "float64 on numbers": {
+        "dataset": {"name": "diabetes"},
+        "training": {"precision": "float64", "epochs": 2, "batch_size": 100, "drop_last": True},
+        "split": {"test": 0.1},
+        "metrics": [{"name": "rmse"}, {"name": "r2"}],
+        "optimizer": {"name": "sgd", "momentum": 0.9},
+    },
+    "a generator and three schedules": {
+        "dataset": {"name": "spirals", "n": 100},
+        "loss": {"name": "binary_cross_entropy", "class_weights": "balanced"},
+        "optimizer": {"name": "adamw"},
+        "schedule": [{"name": "linear_warmup", "steps": 3}, {"name": "step", "epochs": 2}, {"name": "cosine"}],
+        "momentum_schedule": [{"name": "linear", "initial": 1.0, "final": 0.9}],
+        "weight_decay_schedule": [{"name": "linear"}],
+        "training": {"epochs": 5, "batch_size": 16},
+    },
+    "a plateau and early stopping": {
+        "dataset": {"name": "iris"},
+        "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9},
+        "schedule": [{"name": "linear_warmup", "epochs": 2}, {"name": "plateau", "patience": 1}],
+        "training": {
+            "epochs": 30,
+            "evaluate_every_epochs": 2,
+            "early_stopping": {"metric": "val/accuracy", "patience": 3},
+        },
+        "split": {"test": 0.2},
+    },
+    "dropout, batches that add up, the norm clipped": {
+        "dataset": {"name": "wine"},
+        "model": {**BATCH_NORM, "dropout": 0.3},
+        "training": {"epochs": 3, "batch_size": 20, "accumulate_batches": 3, "gradient_clip_norm": 0.5},
+    },
+    "a closure, a percentile": {
+        "dataset": {"name": "iris"},
+        "optimizer": {"name": "lbfgs"},
+        "training": {"epochs": 2, "gradient_clip_percentile": 50},
+    },
+    "a gradient and a closure": {
+        "dataset": {"name": "iris"},
+        "optimizer": {"name": "sam"},
+        "training": {"epochs": 2, "accumulate_batches": 2},
+    },
+    "a graph, values clipped": {
+        "dataset": {"name": "iris"},
+        "optimizer": {"name": "adahessian"},
+        "training": {"epochs": 2, "gradient_clip_value": 0.01},
+    },
+    "matrices and their companion, in groups": {
+        "dataset": {"name": "iris"},
+        "optimizer": {"name": "muon"},
+        "schedule": [{"name": "cosine"}],
+        "weight_decay_schedule": [{"name": "linear"}],
+        "training": {"epochs": 3, "decay_norms_and_biases": False, "layer_rates": {"0.*": 0.1, "*bias": 2.0}},
+    },
+    "weights judged elsewhere": {
+        "dataset": {"name": "iris"},
+        "model": BATCH_NORM,
+        "optimizer": {"name": "schedulefreeadamw"},
+        "training": {"epochs": 2},
+    },
+    "weights averaged": {
+        "dataset": {"name": "iris"},
+        "model": BATCH_NORM,
+        "training": {"epochs": 4, "averaging": {"name": "swa", "start": 0.5}},
+    },
+    "images": {
+        "dataset": {"name": "digits"},
+        "model": {"name": "cnn", "channels": [4], "initialization": {"name": "lsuv"}},
+        "preprocessing": {"numeric": {"name": "channel_standard"}},
+        "metrics": [{"name": "top_k"}, {"name": "roc_auc"}, {"name": "calibration_error"}],
+        "training": {"epochs": 1, "batch_size": 256},
+    },
+    "columns turned together": {
+        "dataset": {"name": "digits"},
+        "model": {"name": "linear"},
+        "preprocessing": {"numeric": {"name": "whiten"}},
+        "training": {"epochs": 1, "batch_size": 256, "precision": "float64"},
+    },
+    "no row held out": {
+        "dataset": {"name": "breast_cancer"},
+        "split": {"validation": 0.0},
+        "optimizer": {"name": "lookahead", "base": {"name": "sgd"}},
+        "training": {"epochs": 1},
+    },
+}
+DIVERGES = {
+    "dataset": {"name": "badly_scaled"},
+    "preprocessing": {"numeric": {"name": "none"}},
+    "optimizer": {"name": "sgd", "lr": 1000.0},
+}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """By name: a spec's script, what its run says and what the script prints."""
+    folder = tmp_path_factory.mktemp("scripts")
+    return run_all({**SPECS, "diverges": DIVERGES}, folder)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_script_prints_the_numbers_of_its_run(told, name):
+    _, expected, printed = told[name]
+    assert len(expected) > 2
+    assert printed == expected
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_script_imports_nothing_of_ours_and_says_what_it_needs(told, name):
+    path, _, _ = told[name]
+    text = path.read_text()
+    assert "anneal" not in text.lower()
+    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    rooms = {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
+    assert rooms <= {"numpy", "torch", "sklearn", "pytorch_optimizer", "torchmetrics"}
+    docstring = ast.get_docstring(ast.parse(text))
+    assert all(INSTALLED_AS.get(room, room) in docstring for room in rooms)
+
+
+def test_scripts_are_as_formatters_and_linters_want_them(told):
+    tidy([path for path, _, _ in told.values()])
+
+
+def test_a_run_that_diverges_is_repeated_to_its_end(told):
+    _, expected, printed = told["diverges"]
+    assert printed[: len(expected)] == expected
+    assert "nan" in printed[-1] or "inf" in printed[-1]
+
+
+def test_a_job_that_has_not_run_has_a_script_as_well():
+    job = job_of(SPECS["shortest"]).model_copy(update={"environment": None, "state": "queued"})
+    text = write_script(job, None)
+    assert "set_num_threads" not in text
+    compile(text, "script", "exec")
+
+
+def test_no_name_breaks_out_of_the_docstring(tmp_path):
+    job = job_of(SPECS["shortest"]).model_copy(update={"name": 'a """ b \\" c\\'})
+    compile(write_script(job, None), "script", "exec")
+
+
+def test_a_run_on_a_gpu_is_repeated_on_one():
+    job = job_of(SPECS["shortest"])
+    environment = job.environment.model_copy(update={"device": "NVIDIA H100 80GB HBM3"})
+    text = write_script(job.model_copy(update={"environment": environment}), None)
+    assert 'device = torch.device("cuda")' in text
+    assert ").to(device)" in text
+    compile(text, "script", "exec")
