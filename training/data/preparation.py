@@ -14,6 +14,7 @@ from api_schemas.catalog.preprocessing import NoPreprocessing, Power, Preprocess
 from api_schemas.datasets import Missing
 from api_schemas.jobs import PreprocessingSpec
 from training.build import evaluate
+from training.data.filling import stand_in
 from training.data.scaling import identity
 
 
@@ -213,7 +214,4 @@ def _fill(feature: Feature, rows: np.ndarray) -> float:
             f"column {feature.name!r} has no value in any training row, so there is no {feature.missing} to fill in; "
             "set its role to ignore"
         )
-    if feature.missing == "most_frequent":
-        found, counts = np.unique(present, return_counts=True)
-        return float(found[counts.argmax()])
-    return float(np.median(present) if feature.missing == "median" else np.mean(present))
+    return stand_in(present, feature.missing)

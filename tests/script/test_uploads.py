@@ -1,0 +1,115 @@
+"""A script reads an uploaded file as the run did."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api_schemas.datasets import ColumnChoice, Dataset
+from script.program import write_script
+from tests.script.runs import job_of, played, trained
+from training.data import plain
+from training.data.tables import inspect
+
+ROWS = 60
+WORDS = ["red", "green", 'a "dark" blue', "grey, light", "naïve"]
+
+
+def dataset_of(found, form):
+    return Dataset.model_validate(
+        {"id": "ds_1", "name": "file", "state": "ready", "terminal": True, "created_at": "2024-01-01T00:00:00Z"}
+        | {"version": 1, "sha256": "", "bytes": 0, "format": form, "rows": found.rows, "columns": found.columns}
+    )
+
+
+def table():
+    """Numbers with holes, categories with holes, whole numbers as categories, text that no network learns from."""
+    rng = np.random.default_rng(0)
+    return {
+        " size ": [None if place % 7 == 0 else float(value) for place, value in enumerate(rng.normal(size=ROWS))],
+        "colour": [None if place % 9 == 0 else WORDS[place % 5] for place in range(ROWS)],
+        "month": [place % 4 + 1 for place in range(ROWS)],
+        "remark": [f"row {place}, as it came" for place in range(ROWS)],
+        "": [1e-3 * place for place in range(ROWS)],
+        "sold": [("no", "yes")[place % 3 == 0] for place in range(ROWS)],
+        "price": [float(value) for value in rng.normal(1000, 300, ROWS)],
+    }
+
+
+def written(folder, form):
+    frame = pl.DataFrame(table())
+    path = folder / f"file.{form}"
+    if form == "parquet":
+        frame.rename({" size ": "size", "": "extra"}).write_parquet(path)
+        return path
+    separator, comma = {"csv": (",", False), "semicolon": (";", True), "tsv": ("\t", False)}[form]
+    text = frame.write_csv(separator=separator, null_value="NA", decimal_comma=comma)
+    path.write_text("\ufeff" + text.replace("\n", "\r\n") + "\r\n", newline="")
+    return path
+
+
+CHOICES = [
+    ColumnChoice(name="size", missing="median"),
+    ColumnChoice(name="colour", missing="most_frequent"),
+    ColumnChoice(name="month", type="category"),
+    ColumnChoice(name="remark", role="ignore"),
+]
+JOBS = {
+    "classes": {"target": "sold"},
+    "numbers": {"target": "price", "loss": {"name": "huber"}, "preprocessing": {"target": {"name": "minmax"}}},
+    "whole numbers as classes": {"target": "month", "loss": {"name": "cross_entropy"}},
+}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """By format and job: what the run says and what the script prints."""
+    expected, scripts = {}, []
+    folder = tmp_path_factory.mktemp("uploads")
+    for form in ("csv", "semicolon", "tsv", "parquet"):
+        path = written(folder, form)
+        said = "csv" if form == "semicolon" else form
+        found = inspect(path, said, CHOICES)
+        for name, asked in JOBS.items():
+            job = job_of(
+                {"dataset": {"id": "ds_1"}, "training": {"epochs": 2, "batch_size": 16}, **asked},
+                dataset_of(found, said),
+            )
+            program = folder / f"{form}-{len(scripts)}.py"
+            program.write_text(write_script(job, dataset_of(found, said)))
+            scripts.append([str(program), str(path)])
+            expected[form, name] = trained(job, folder, dataset_of(found, said), found.arrays)
+    return expected, dict(zip(expected, played(scripts, folder), strict=True))
+
+
+@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("form", ["csv", "semicolon", "tsv", "parquet"])
+def test_a_script_reads_its_argument_and_prints_the_numbers_of_the_run(told, form, name):
+    expected, printed = told
+    assert printed[form, name] == expected[form, name]
+    assert expected[form, name][-1].startswith("weights_sha256 ")
+
+
+@given(
+    cells=st.lists(st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(), st.none()), min_size=1)
+)
+def test_plain_numbers_are_the_tables_numbers(tmp_path_factory, cells):
+    path = tmp_path_factory.mktemp("cells") / "file.csv"
+    path.write_text("row,x\n" + "".join(f"{row},{'' if cell is None else cell}\n" for row, cell in enumerate(cells)))
+    columns, comma = plain.read_text(str(path), ",;\t")
+    truth = inspect(path, "csv", [ColumnChoice(name="x", type="numeric")]).arrays["x"]
+    np.testing.assert_array_equal(plain.as_numbers(columns["x"], comma), truth)
+
+
+@given(
+    cells=st.lists(st.sampled_from(["1", "01", "2.0", " 3 ", "a", "NA", "", "-4", "a b", 'say "b"', "x,y"]), min_size=2)
+)
+def test_plain_codes_are_the_tables_codes(tmp_path_factory, cells):
+    path = tmp_path_factory.mktemp("cells") / "file.csv"
+    quoted = ['"' + cell.replace('"', '""') + '"' for cell in cells]
+    path.write_text("row,x\n" + "".join(f"{row},{cell}\n" for row, cell in enumerate(quoted)))
+    found = inspect(path, "csv", [ColumnChoice(name="x", type="category")])
+    columns, comma = plain.read_text(str(path), ",;\t")
+    codes = plain.as_codes(columns["x"], found.columns[1].stats.categories, comma)
+    np.testing.assert_array_equal(codes, found.arrays["x"])
