@@ -37,7 +37,18 @@ def _load_upload(page: Page, subject: Subject) -> None:
     if dataset is None:
         raise TypeError("no upload to load")
     page.imports.module("sys")
+    page.code(
+        f"""
+if len(sys.argv) != 2:
+    raise SystemExit(f"usage: python {{sys.argv[0]}} {example(dataset)}")
+"""
+    )
     page.code("\n".join([*_read(page, dataset), *_take_columns(page, subject)]))
+
+
+def example(dataset: Dataset) -> str:
+    """What the uploaded file may be called."""
+    return f"data.{dataset.format}"
 
 
 def _read(page: Page, dataset: Dataset) -> list[str]:

@@ -256,6 +256,7 @@ def batches(epoch: int) -> Sequence[Tensor]:
         ]
 
     def _write_end(self) -> None:
+        self._page.heading("Result")
         tested = self._judge("test", "test") if self._subject.plan.test_rows else []
         model = "model" if self._judges_elsewhere else "network"
         digest = self._page.line(

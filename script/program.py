@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api_schemas.datasets import Dataset
 from api_schemas.jobs import Job
-from script.data import write_data
+from script.data import example, write_data
 from script.evaluation import write_evaluation
 from script.loop import Loop
 from script.network import write_network
@@ -66,9 +66,7 @@ def _write_settings(page: Page, subject: Subject) -> None:
 
 
 def _header(page: Page, subject: Subject) -> str:
-    argument = ""
-    if subject.dataset:
-        argument = f" {'data' if subject.dataset.format == 'parquet' else 'table'}.{subject.dataset.format}"
+    argument = f" {example(subject.dataset)}" if subject.dataset else ""
     return _HEADER.format(
         title=f"{_plain(subject.name)} ({subject.id})",
         numbers=_numbers(subject),

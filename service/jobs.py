@@ -129,7 +129,10 @@ def get_script(job_id: str, gateway: GatewayDependency, project: ProjectDependen
     """
     job = jobs.get_job(gateway.database, project, job_id)
     headers = {"Content-Disposition": f'attachment; filename="{job_id}.py"'}
-    program = write_script(job, _dataset_of(gateway, project, job))
+    try:
+        program = write_script(job, _dataset(gateway, project, job.spec))
+    except InvalidRequest as error:
+        raise Conflict(f"the job's dataset is no longer as it was: {error.detail}") from error
     return Response(program, 200, headers, "text/x-python; charset=utf-8")
 
 
@@ -164,16 +167,6 @@ def resume_job(job_id: str, gateway: GatewayDependency, project: ProjectDependen
 
 def _once(key: str | None, job_id: str, verb: str) -> Once | None:
     return Once.of(key, f"POST /v1/jobs/{job_id}/{verb}") if key else None
-
-
-def _dataset_of(gateway: Gateway, project: str, job: Job) -> Dataset | None:
-    """The upload that a job learns from, as it is now."""
-    if not isinstance(job.spec.dataset, Upload):
-        return None
-    try:
-        return get_dataset(gateway.database, project, job.spec.dataset.id)
-    except NotFound as error:
-        raise Conflict(f"the job's dataset was deleted, and with it what its columns are: {error.detail}") from error
 
 
 def _dataset(gateway: Gateway, project: str, spec: JobSpec) -> Dataset | None:

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from storage.keys import create_key
 from tests.servers import wait_until
 
-FILES = {"SVG": "curve.svg", "PNG": "curve.png", "CSV": "metrics.csv"}
+FILES = {"SVG": "curve.svg", "PNG": "curve.png", "CSV": "metrics.csv", "Script": "script"}
 QUICK = {"name": "behind a door", "dataset": {"name": "iris"}, "training": {"epochs": 2}}
 
 
@@ -63,7 +63,7 @@ def test_a_key_is_asked_for_once_and_opens_all_that_a_job_has(open_page, locked)
     for name, path in FILES.items():
         with page.expect_download() as download:
             page.get_by_role("link", name=name).press("Enter")
-        assert download.value.suggested_filename == f"{locked.job}{Path(path).suffix}"
+        assert download.value.suggested_filename == f"{locked.job}{Path(path).suffix or '.py'}"
         assert download.value.path().read_bytes() == locked.client.get(f"/v1/jobs/{locked.job}/{path}").content
         expect(page.get_by_role("status").last).to_have_text(f"Saved {download.value.suggested_filename}")
     expect(question(page)).to_have_count(0)

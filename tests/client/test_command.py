@@ -116,6 +116,16 @@ def test_a_refused_job_is_told_place_by_place(run: Run) -> None:
     assert "\n  /training/epochs: " in done.stderr
 
 
+def test_script_writes_the_program_as_it_is_to_a_pipe_or_a_file(run: Run, client, tmp_path: Path) -> None:
+    job_id = run(*SHORT).stdout.strip()
+    program = client.jobs.script(job_id)
+    assert run("script", job_id).stdout == program
+    file = tmp_path / "run.py"
+    assert run("script", job_id, "--output", str(file)).stdout == ""
+    assert file.read_text(encoding="utf-8") == program
+    assert run("script", job_id, "--curl").stdout.strip().endswith(f"/v1/jobs/{job_id}/script")
+
+
 def test_ls_has_a_line_for_each_job_with_its_id_first(run: Run) -> None:
     ids = [run(*SHORT, "--set", "name=listed").stdout.strip() for _ in range(2)]
     lines = run("ls", "--limit", "2").stdout.splitlines()

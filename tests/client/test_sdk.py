@@ -50,6 +50,16 @@ def test_a_curve_is_every_point_as_the_csv_has_it(client, anneal) -> None:
     assert (step.dtype, value.dtype, len(step)) == (np.int64, np.float64, job.progress.total_steps)
 
 
+def test_a_script_is_the_program_that_the_gateway_gives(client, anneal) -> None:
+    job = client.jobs.create(SHORT)
+    program = client.jobs.script(job.id)
+    assert program == anneal.client.get(f"/v1/jobs/{job.id}/script").text
+    compile(program, "script", "exec")
+    client.jobs.cancel(job.id)
+    with pytest.raises(NotFound):
+        client.jobs.script("job_unknown")
+
+
 def test_a_curve_that_does_not_exist_is_empty(client) -> None:
     job = client.jobs.create(SHORT)
     assert client.jobs.curve(job.id, "no/such").step.shape == (0,)
