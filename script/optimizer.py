@@ -121,8 +121,10 @@ def _set_alike(steps: Steps, entries: list[OptimizerEntry], knobs: list[str]) ->
 def _set_by_factor(page: Page, steps: Steps, entries: list[OptimizerEntry], knobs: list[str]) -> list[str]:
     lines: list[str] = []
     for variable, entry in zip(steps.optimizers, entries, strict=True):
-        page.code(f"{variable}_initially = [dict(group) for group in {variable}.param_groups]")
         factors = {_key(entry, knob): Name(f"{_NAMES[knob]}_factor(step)") for knob in knobs}
         groups = (Name(f"{variable}.param_groups"), Name(f"{variable}_initially"), factors)
         lines += page.line("", Call(f"{_OPTIMIZATION}.scale_groups", groups)).splitlines()
+    page.code(
+        "\n".join(f"{name}_initially = [dict(group) for group in {name}.param_groups]" for name in steps.optimizers)
+    )
     return lines

@@ -20,6 +20,9 @@ OWN = frozenset({"api_schemas", "training"})
 _FOR_TOOLS = re.compile(r"[ \t]*# (noqa|pyright|type):.*$", re.MULTILINE)
 """Comments that no reader of a script needs."""
 
+_OF_CHECKPOINTS = frozenset({"state", "restore"})
+"""Methods that only a run that may be interrupted has a use for."""
+
 
 class NotStandalone(Exception):
     """A definition that a script shall hold uses what no script has."""
@@ -93,6 +96,8 @@ class _Module:
     lines: list[str]
     definitions: dict[str, ast.stmt]
     imports: dict[str, _Import]
+    left: frozenset[int]
+    """Numbers of the lines that no script takes."""
 
     def text_of(self, name: str) -> str:
         """A definition as it stands in the file, with the comment above it."""
@@ -101,7 +106,10 @@ class _Module:
         first = min([node.lineno, *(decorator.lineno for decorator in decorators)]) - 1
         while first and self.lines[first - 1].startswith("#"):
             first -= 1
-        return _FOR_TOOLS.sub("", "\n".join(self.lines[first : node.end_lineno]))
+        kept = [
+            line for place, line in enumerate(self.lines[first : node.end_lineno], first + 1) if place not in self.left
+        ]
+        return _FOR_TOOLS.sub("", "\n".join(kept)).rstrip("\n")
 
 
 @functools.cache
@@ -111,9 +119,19 @@ def _module(name: str) -> _Module:
         raise NotStandalone(f"there is no module {name}")
     text = Path(spec.origin).read_text(encoding="utf-8")
     tree = ast.parse(text)
+    left = frozenset(line for node in tree.body if isinstance(node, ast.ClassDef) for line in _leave_out(node))
     definitions = {defined: node for node in tree.body for defined in _defined_by(node)}
     imports = {known: wanted for node in ast.walk(tree) for known, wanted in _imported_by(node)}
-    return _Module(name, text.splitlines(), definitions, imports)
+    return _Module(name, text.splitlines(), definitions, imports, left)
+
+
+def _leave_out(node: ast.ClassDef) -> Iterator[int]:
+    """Take the methods for checkpoints out of a class; returns their lines and the blank one above each."""
+    for method in [
+        child for child in node.body if isinstance(child, ast.FunctionDef) and child.name in _OF_CHECKPOINTS
+    ]:
+        node.body.remove(method)
+        yield from range(method.lineno - 1, (method.end_lineno or method.lineno) + 1)
 
 
 def _defined_by(node: ast.stmt) -> list[str]:
