@@ -27,9 +27,11 @@ check: $(VENV)/dev.stamp  ## format, lint, types, architecture, dependencies, ge
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+	$(BIN)/python -m docs.library --check
 	$(BIN)/python -m docs.generate --check
 
 docs: $(VENV)/dev.stamp  ## write the generated documents anew
+	$(BIN)/python -m docs.library
 	$(BIN)/python -m docs.generate
 
 bench: setup  ## measure what the README promises

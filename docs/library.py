@@ -37,6 +37,7 @@ ABSENT = {
     "distributedmuon": "Is for several machines.",
     "fromage": "Its licence (CC BY-NC-SA 4.0) forbids commercial use.",
     "lomo": "Updates the weights within the backward pass, where no gradient can be measured or clipped.",
+    "lorarite": "Trains pairs of low-rank factors (LoRA), which no model of the catalog has.",
     "magma": "Keeps its state by the weights' addresses in memory, which another process has not.",
     "nero": "Its licence (CC BY-NC-SA 4.0) forbids commercial use.",
     "ranger21": "Has a schedule of its own for the whole run, against the job's.",
@@ -44,10 +45,14 @@ ABSENT = {
 """Names of the library that no job can use, and why."""
 
 NOT_A_KNOB = {
+    "bf16_sr": "for bfloat16 weights",
+    "data_format": "goes with merge_dims",
     "foreach": "decided by the device",
+    "fused": "not to be had in this form",
     "maximize": "a loss is made small",
     "norm_type": "all but the automatic choice fail on some weight of a network",
     "master_weight_bits": "the number format is the job's",
+    "merge_dims": "fails on matrices and vectors",
     "model_sharding": "for several devices",
     "num_embeds": "for transformers",
     "num_heads": "for transformers",
@@ -127,6 +132,7 @@ def _record(name: str, target: type[torch.optim.Optimizer]) -> Record:
         needs=_needs(name, target, group),
         knobs=knobs,
         fixed=FIXED.get(name, {}),
+        ordered=_ordered(target),
     )
 
 
@@ -196,8 +202,7 @@ def _papers() -> dict[str, tuple[str, str]]:
 def _checks(target: type) -> dict[str, Bounds]:
     """The bounds that the checks of the class and those it builds on set, by argument."""
     found: dict[str, Bounds] = {}
-    sources = [inspect.getsource(base) for base in reversed(target.__mro__) if base.__module__.startswith(_ROOM)]
-    for node in (node for source in sources for node in ast.walk(ast.parse(textwrap.dedent(source)))):
+    for node in _calls(target):
         match node:
             case ast.Call(func=ast.Attribute(attr=check), args=[ast.Name(id=name), *values], keywords=keywords):
                 options = {keyword.arg: _literal(keyword.value) for keyword in keywords}
@@ -206,6 +211,26 @@ def _checks(target: type) -> dict[str, Bounds]:
             case _:
                 continue
     return found
+
+
+def _ordered(target: type) -> list[tuple[str, str]]:
+    """Arguments of which the first may not be less than the second."""
+    return [
+        (more.id, less.id)
+        for node in _calls(target)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "validate_non_negative"
+        for difference in node.args[:1]
+        if isinstance(difference, ast.BinOp) and isinstance(difference.op, ast.Sub)
+        for more, less in [(difference.left, difference.right)]
+        if isinstance(more, ast.Name) and isinstance(less, ast.Name)
+    ]
+
+
+def _calls(target: type) -> list[ast.Call]:
+    """The calls in the source of the class and of those that it builds on."""
+    sources = [inspect.getsource(base) for base in reversed(target.__mro__) if base.__module__.startswith(_ROOM)]
+    nodes = [node for source in sources for node in ast.walk(ast.parse(textwrap.dedent(source)))]
+    return [node for node in nodes if isinstance(node, ast.Call)]
 
 
 def _literal(node: ast.expr) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, Field, Strict, create_model
+from pydantic import BaseModel, Field, Strict, create_model, model_validator
 
 from api_schemas.catalog.call import Call
 from api_schemas.catalog.entry import Entry
@@ -68,6 +68,8 @@ class Record(BaseModel):
     knobs: list[Knob]
     fixed: dict[str, float] = {}
     """Arguments that are the same for every job."""
+    ordered: list[tuple[str, str]] = []
+    """Knobs of which the first may not be less than the second."""
 
 
 class Library(BaseModel):
@@ -85,6 +87,8 @@ class LibraryOptimizer(PlainOptimizerEntry):
 
     fixed: ClassVar[dict[str, float]] = {}
     """Arguments that no job sets."""
+    ordered: ClassVar[list[tuple[str, str]]] = []
+    """Knobs of which the first may not be less than the second."""
 
     @classmethod
     def names(cls) -> list[str]:
@@ -93,6 +97,13 @@ class LibraryOptimizer(PlainOptimizerEntry):
     @classmethod
     def find(cls, name: str) -> type[Entry] | None:
         return _entry(name) if name in _records() else None
+
+    @model_validator(mode="after")
+    def _is_ordered(self) -> LibraryOptimizer:
+        for more, less in self.ordered:
+            if getattr(self, more) < getattr(self, less):
+                raise ValueError(f"{more} must be at least {less}")
+        return self
 
     def call(self, *args: Any, **more: Any) -> Call:
         return super().call(*args, **self.fixed, **more)
@@ -123,7 +134,8 @@ def _entry(name: str) -> type[LibraryOptimizer]:
     entry: Any = create_model(title, __base__=bases, __module__=__name__, __doc__=record.summary, **fields)
     for declared, value in record.needs:
         setattr(entry, declared, value)
-    entry.target, entry.paper, entry.fixed = record.target, record.paper, record.fixed
+    entry.target, entry.paper = record.target, record.paper
+    entry.fixed, entry.ordered = record.fixed, record.ordered
     entry.pitfall = _pitfall(record.needs)
     return entry
 

@@ -34,6 +34,8 @@ class OptimizerEntry(Entry):
     """Whether it takes matrices alone; its knob `companion` names the optimizer of all other weights."""
     matrices_flag: ClassVar[str] = ""
     """The key of a parameter group that tells its target whether the group holds matrices, where it asks."""
+    sparse_only: ClassVar[bool] = False
+    """Whether it takes sparse gradients alone."""
     takes_model: ClassVar[bool] = False
     """Whether its target takes the model instead of parameter groups."""
     momentum_knob: ClassVar[Literal["momentum", "betas", ""]] = ""

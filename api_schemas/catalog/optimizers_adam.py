@@ -119,6 +119,7 @@ class SparseAdam(PlainOptimizerEntry):
     paper = "Kingma and Ba 2015, as PyTorch has it for sparse gradients"
     pitfall = "Refuses dense gradients. A row's averages do not decay while it is not used."
     target = "torch.optim.SparseAdam"
+    sparse_only = True
 
     name: Literal["sparse_adam"] = "sparse_adam"
     lr: LearningRate = 0.001

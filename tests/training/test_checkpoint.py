@@ -11,7 +11,6 @@ from safetensors.numpy import load_file
 from sklearn import datasets as sklearn_datasets
 
 from api_schemas.catalog.layers import InputShape
-from api_schemas.catalog.optimizers import OptimizerEntry
 from api_schemas.jobs import JobSpec
 from training.build import build_model
 from training.checkpoint import UnreadableCheckpoint
@@ -44,7 +43,7 @@ def told(events, from_step=0):
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-@pytest.mark.parametrize("name", OptimizerEntry.members())
+@pytest.mark.parametrize("name", ["sgd", "rmsprop", "adam", "adagrad_rms", "adabelief"])
 def test_a_resumed_run_is_the_run_that_never_stopped_bit_for_bit(make_run, tmp_path, name, precision):
     knobs = {"momentum": 0.9} if name in ("sgd", "rmsprop") else {}
     job = {**EVERYTHING, "optimizer": {"name": name, **knobs}, "training": {**TRAINING, "precision": precision}}
