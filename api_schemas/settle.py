@@ -25,23 +25,17 @@ def settle(spec: JobSpec, target: str | None, classes: int, image: Image | None 
         InvalidRequest: with a pointer for each choice that does not fit the target or the rows.
     """
     task: Task = "classification" if classes else "regression"
-    loss = spec.loss or (CrossEntropy() if classes else Mse())
-    if loss.task != task:
-        raise InvalidRequest.at(
-            "/loss",
-            "wrong_task",
-            f"{loss.name!r} is for {loss.task}, and the target holds {'classes' if classes else 'numbers'}; use "
-            f"{'cross_entropy' if classes else 'mse'!r}",
-        )
+    loss = _loss(spec.loss, task)
     method = spec.split.method or ("stratified" if classes else "random")
     rescaled = spec.preprocessing.target or (NoPreprocessing() if classes or loss.counts else Standard())
+    metrics = default_metrics(task) if spec.metrics is None else spec.metrics
     settled = spec.model_copy(
         update={
             "target": target,
             "loss": loss,
             "split": spec.split.model_copy(update={"method": method}),
             "preprocessing": spec.preprocessing.model_copy(update={"target": rescaled}),
-            "metrics": default_metrics(task) if spec.metrics is None else spec.metrics,
+            "metrics": metrics,
         }
     )
     faults = [
@@ -49,12 +43,25 @@ def settle(spec: JobSpec, target: str | None, classes: int, image: Image | None 
         *_of_loss(loss, classes),
         *_of_preprocessing(spec.preprocessing.numeric, image),
         *_of_target_preprocessing(rescaled, loss),
-        *_of_metrics(settled.metrics or [], task, classes),
+        *_of_metrics(metrics, task, classes),
         *_of_watched(settled),
     ]
     if faults:
         raise InvalidRequest.of(faults)
     return settled
+
+
+def _loss(asked: LossEntry | None, task: Task) -> LossEntry:
+    """The asked loss, or the usual one; without the right one nothing else can be judged."""
+    usual = CrossEntropy() if task == "classification" else Mse()
+    if asked is not None and asked.task != task:
+        holds = "classes" if task == "classification" else "numbers"
+        raise InvalidRequest.at(
+            "/loss",
+            "wrong_task",
+            f"{asked.name!r} is for {asked.task}, and the target holds {holds}; use {usual.name!r}",
+        )
+    return asked or usual
 
 
 def _of_split(method: str, classes: int) -> Iterator[Fault]:

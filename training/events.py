@@ -22,8 +22,8 @@ class Evaluation:
     step: int
     """Index of the last optimizer step done, counted from 0."""
     values: dict[str, float]
-    """`val/loss` and `val/accuracy`, or `val/r2` and `val/mae` in the target's own units; at the very end `test/...`
-    too, where there are test rows."""
+    """`val/loss` and `val/` and the key of each of the job's metrics, NaN where one is not defined; at the very end
+    `test/...` too, where there are test rows."""
 
 
 @dataclass(frozen=True)

@@ -199,3 +199,12 @@ def test_a_number_to_predict_is_scaled_and_comes_back_in_its_own_units():
     np.testing.assert_allclose(data.preparation.invert_target(data.validation.y.numpy()), y[rows.validation])
     np.testing.assert_array_equal(data.validation.targets, y[rows.validation])
     assert data.train.x.dtype == data.train.y.dtype == torch.float64
+
+
+def test_numbers_that_the_precision_cannot_hold_are_refused_and_not_trained_on(uploaded):
+    rows = "".join(f"{i}e38,{i / 7}\n" for i in range(40))
+    job = {"target": "y", "loss": {"name": "mse"}, "preprocessing": {"numeric": {"name": "none"}}}
+    with pytest.raises(BadData, match="features are too large"):
+        uploaded("x,y\n" + rows, **job)
+    _, data = uploaded("x,y\n" + rows, **job | {"preprocessing": {"numeric": {"name": "standard"}}})
+    assert data.train.x.std(correction=0).item() == pytest.approx(1)
