@@ -104,8 +104,7 @@ class Quantiles:
 def quantile(values: np.ndarray, n_quantiles: int, output: str) -> Quantiles:
     """Uniform on 0 to 1, or normal, whatever the distribution of each column of (rows, columns)."""
     count = min(n_quantiles, len(values))
-    every_row: Any = None
-    fitted = QuantileTransformer(n_quantiles=count, output_distribution=output, subsample=every_row).fit(values)
+    fitted = QuantileTransformer(n_quantiles=count, output_distribution=output, subsample=len(values)).fit(values)
     return Quantiles(np.asarray(fitted.quantiles_), output)
 
 
