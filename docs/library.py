@@ -62,7 +62,10 @@ NOT_A_KNOB = {
 }
 """Arguments that a job does not set, and why."""
 
-FIXED: dict[str, dict[str, float]] = {"kron": {"balance_prob": 0.0}}  # it draws from NumPy's numbers, not the run's
+FIXED: dict[str, dict[str, bool | float]] = {
+    "grokfastadamw": {"normalize_lr": False},  # the step would take a third of the lr that the job says
+    "kron": {"balance_prob": 0.0},  # it draws from NumPy's numbers, not the run's
+}
 """Arguments that are the same for every job, where the library's default would not do."""
 
 NO_MOMENTUM = {"aggmo", "scion", "scionlight"}

@@ -68,7 +68,7 @@ def _made(subject: Subject, entry: OptimizerEntry, matrices: str | None) -> Call
     knobs: dict[str, Any] = {"lr": entry.rate, "layer_rates": dict(training.layer_rates)}
     knobs["decay_norms_and_biases"] = training.decay_norms_and_biases
     if entry.matrices_flag:
-        knobs["matrices_flag"] = entry.matrices_flag
+        knobs |= {"matrices_flag": entry.matrices_flag, "other_lr": entry.other_rate}
     weights = Name(named if matrices else "network.named_parameters()")
     return entry.call(Call(f"{_OPTIMIZATION}.parameter_groups", (weights,), knobs), **form)
 

@@ -27,6 +27,7 @@ def parameter_groups(
     layer_rates: Mapping[str, float],
     decay_norms_and_biases: bool = True,
     matrices_flag: str = "",
+    other_lr: float | None = None,
 ) -> list[Group]:
     """Weights in the groups in which an optimizer treats them alike, in the order of each group's first weight.
 
@@ -36,13 +37,15 @@ def parameter_groups(
         layer_rates: factors of it by pattern over the names, `*` for any characters; the first that matches counts.
         decay_norms_and_biases: whether weights of one dimension keep their weight decay.
         matrices_flag: the key that tells whether a group holds matrices; empty where none asks.
+        other_lr: the learning rate of groups that hold none, if it is another one.
     """
     groups: dict[tuple[float, bool, bool], Group] = {}
     for name, weight in named:
         factor = next((factor for pattern, factor in layer_rates.items() if fnmatchcase(name, pattern)), 1.0)
         spared = weight.dim() <= 1 and not decay_norms_and_biases
         matrix = weight.dim() >= 2 and bool(matrices_flag)
-        settings: Group = {"params": [], "lr": lr * factor}
+        rate = lr if matrix or other_lr is None else other_lr
+        settings: Group = {"params": [], "lr": rate * factor}
         settings |= {"weight_decay": 0.0} if spared else {}
         settings |= {matrices_flag: matrix} if matrices_flag else {}
         groups.setdefault((factor, spared, matrix), settings)["params"].append(weight)
@@ -193,7 +196,9 @@ def _build_parts(
             taker,
             build_optimizer(
                 taker,
-                parameter_groups(share, taker.rate, layer_rates, decay_norms_and_biases, taker.matrices_flag)
+                parameter_groups(
+                    share, taker.rate, layer_rates, decay_norms_and_biases, taker.matrices_flag, taker.other_rate
+                )
                 if grouped or taker.matrices_flag
                 else [weight for _, weight in share],
             ),

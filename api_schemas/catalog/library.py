@@ -66,7 +66,7 @@ class Record(BaseModel):
     paper: str = ""
     needs: Needs = Needs()
     knobs: list[Knob]
-    fixed: dict[str, float] = {}
+    fixed: dict[str, bool | float] = {}
     """Arguments that are the same for every job."""
     ordered: list[tuple[str, str]] = []
     """Knobs of which the first may not be less than the second."""
@@ -85,7 +85,7 @@ class Library(BaseModel):
 class LibraryOptimizer(PlainOptimizerEntry):
     """An optimizer of the library pytorch_optimizer."""
 
-    fixed: ClassVar[dict[str, float]] = {}
+    fixed: ClassVar[dict[str, bool | float]] = {}
     """Arguments that no job sets."""
     ordered: ClassVar[list[tuple[str, str]]] = []
     """Knobs of which the first may not be less than the second."""
@@ -97,6 +97,10 @@ class LibraryOptimizer(PlainOptimizerEntry):
     @classmethod
     def find(cls, name: str) -> type[Entry] | None:
         return _entry(name) if name in _records() else None
+
+    @property
+    def other_rate(self) -> float | None:
+        return getattr(self, "adamw_lr", None)
 
     @model_validator(mode="after")
     def _is_ordered(self) -> LibraryOptimizer:

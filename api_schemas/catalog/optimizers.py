@@ -47,6 +47,11 @@ class OptimizerEntry(Entry):
         raise NotImplementedError
 
     @property
+    def other_rate(self) -> float | None:
+        """The learning rate of weights that are no matrices, where `matrices_flag` tells them apart."""
+        return None
+
+    @property
     def innermost(self) -> OptimizerEntry:
         """The optimizer whose knobs the parameter groups hold: itself, or the one that it stands around."""
         return self

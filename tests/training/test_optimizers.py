@@ -124,6 +124,12 @@ def test_muon_steps_matrices_orthogonally_and_leaves_all_else_to_its_companion()
     torch.testing.assert_close(steps["3.bias"].abs(), torch.full((3,), 0.01), rtol=1e-3, atol=0)
 
 
+@pytest.mark.parametrize("name", [name for name, entry in ENTRIES.items() if entry.matrices_flag])
+def test_an_optimizer_that_tells_matrices_apart_takes_all_else_at_its_other_rate(name):
+    groups = Small(ENTRIES[name](lr=0.02, adamw_lr=0.003)).optimization._parts[0][1].param_groups
+    assert {(group["use_muon"], group["lr"]) for group in groups} == {(True, 0.02), (False, 0.003)}
+
+
 @pytest.mark.parametrize("base", ["lbfgs", "muon", "schedulefreesgd", "adammini", "adahessian", "normuon"])
 @pytest.mark.parametrize("around", ["lookahead", "sam"])
 def test_a_wrapper_takes_no_base_that_needs_more_than_a_gradient(around, base):
