@@ -96,7 +96,10 @@ function Knob({ name, pointer, schema, shape, definitions, value, put }) {
 function EntryPart(props) {
   const { resolved } = useContext(Verdict);
   const shown = props.value ?? props.schema.default ?? at(resolved, props.pointer);
-  return html`<${Part} name=${props.name} pointer=${props.pointer} changed=${props.value !== undefined} digest=${props.value === undefined ? (shown?.name ?? "none") : digest(shown)}>
+  // An item that was just added to a list is still empty.
+  const fresh = equal(props.value, {});
+  const told = fresh ? "choose one" : props.value === undefined ? (shown?.name ?? "none") : digest(shown);
+  return html`<${Part} name=${props.name} pointer=${props.pointer} changed=${props.value !== undefined} opened=${fresh} digest=${told}>
     ${() => html`<${Chosen} ...${props} shown=${shown} />`}
   <//>`;
 }
@@ -138,9 +141,13 @@ function ObjectPart({ name, pointer, schema, shape, definitions, value, put }) {
 }
 
 /** Entries or objects that follow each other. @param {Place} props */
-const ListPart = (props) => html`<${Part} name=${props.name} pointer=${props.pointer} changed=${props.value !== undefined} digest=${digest(props.value ?? props.schema.default)}>
-  ${() => html`<${Items} ...${props} />`}
-<//>`;
+function ListPart(props) {
+  const { resolved } = useContext(Verdict);
+  const shown = props.value ?? props.schema.default ?? at(resolved, props.pointer) ?? [];
+  return html`<${Part} name=${props.name} pointer=${props.pointer} changed=${props.value !== undefined} digest=${digest(shown)}>
+    ${() => html`<${Items} ...${props} />`}
+  <//>`;
+}
 
 /** @param {Place} props */
 function Items({ name, pointer, schema, shape, definitions, value, put }) {
@@ -149,7 +156,11 @@ function Items({ name, pointer, schema, shape, definitions, value, put }) {
   if (!entries) return html`<${Fetching} problem=${problem} />`;
   const short = (/** @type {any} */ item) => changedKnobs(item, entries.find((entry) => entry.name === item.name)?.knobs ?? {});
   const items = Array.isArray(value) ? value : (schema.default ?? []).map(short);
-  const replace = (/** @type {number} */ index, /** @type {number} */ count, /** @type {any[]} */ ...by) => put([...items.slice(0, index), ...by, ...items.slice(index + count)]);
+  const replace = (/** @type {number} */ index, /** @type {number} */ count, /** @type {any[]} */ ...by) => {
+    const next = [...items.slice(0, index), ...by, ...items.slice(index + count)];
+    put(next.length || !shape.nullable ? next : undefined);
+  };
+  const least = shape.nullable ? 0 : (shape.of.minItems ?? 0);
   const button = (/** @type {string} */ sign, /** @type {string} */ doing, /** @type {() => void} */ act) =>
     html`<button type="button" class="quiet" aria-label=${doing} title=${doing} onClick=${act}>${sign}</button>`;
   return html`<p class="note"><${Inline} text=${schema.description ?? ""} /></p>
@@ -159,7 +170,7 @@ function Items({ name, pointer, schema, shape, definitions, value, put }) {
         put=${(/** @type {any} */ next) => replace(index, 1, next ?? {})} />
       <div class="actions">
         ${index > 0 && button("↑", `Move ${name} ${index + 1} up`, () => replace(index - 1, 2, item, items[index - 1]))}
-        ${items.length > (shape.of.minItems ?? 0) && button("×", `Remove ${name} ${index + 1}`, () => replace(index, 1))}
+        ${items.length > least && button("×", `Remove ${name} ${index + 1}`, () => replace(index, 1))}
       </div>
     </li>`)}</ol>
     <button type="button" disabled=${items.length >= (shape.of.maxItems ?? Infinity)} onClick=${() => replace(items.length, 0, {})}>Add to ${name}</button>`;
@@ -168,11 +179,11 @@ function Items({ name, pointer, schema, shape, definitions, value, put }) {
 /** @param {{problem: import("../api.js").Problem | null}} props */
 const Fetching = ({ problem }) => (problem ? html`<${Trouble} problem=${problem} />` : html`<p class="note" role="status">Fetching the catalog…</p>`);
 
-/** A part of the job that opens; nothing of it is drawn before. @param {{name: string, pointer: string, changed: boolean, digest: string, children: () => any}} props */
-function Part({ name, pointer, changed, digest, children }) {
-  const open = useSignal(false);
+/** A part of the job that opens; nothing of it is drawn before. @param {{name: string, pointer: string, changed: boolean, opened?: boolean, digest: string, children: () => any}} props */
+function Part({ name, pointer, changed, opened = false, digest, children }) {
+  const open = useSignal(opened);
   const within = useFaults(pointer, true).length;
-  return html`<details class="part" onToggle=${(/** @type {any} */ event) => (open.value = event.currentTarget.open)}>
+  return html`<details class="part" open=${open.value} onToggle=${(/** @type {any} */ event) => (open.value = event.currentTarget.open)}>
     <summary><code>${name}</code> <span class=${changed ? "changed" : ""}>${digest}</span>${within > 0 && html` <span class="bad">${within === 1 ? "1 fault" : `${within} faults`}</span>`}</summary>
     ${open.value && html`<div role="group" aria-label=${name}>${children()}</div>`}
   </details>`;

@@ -113,7 +113,7 @@ def test_pieces_of_a_schedule_are_added_chosen_moved_and_removed(open_page):
     page = open_page("#/new")
     schedule = part(page, "schedule")
     schedule.get_by_role("button", name="Add to schedule").click()
-    second = part(page, "schedule 2")
+    second = schedule.get_by_role("group", name="schedule 2", exact=True)
     second.get_by_role("combobox").click()
     page.get_by_role("option", name=re.compile("^linear_warmup")).click()
     second.get_by_label("steps", exact=True).fill("60")
@@ -123,6 +123,18 @@ def test_pieces_of_a_schedule_are_added_chosen_moved_and_removed(open_page):
     expect(page.get_by_role("button", name="Submit")).to_be_enabled()
     schedule.get_by_role("button", name="Remove schedule 1").click()
     expect_spec(page, {"name": "digits", "dataset": {"name": "digits"}, "schedule": [{"name": "constant"}]})
+
+
+def test_a_list_that_is_emptied_is_left_to_the_job_again(open_page):
+    page = open_page("#/new")
+    metrics = part(page, "metrics")
+    expect(page.locator("summary").filter(has_text="metrics")).to_contain_text("accuracy")
+    metrics.get_by_role("button", name="Add to metrics").click()
+    metrics.get_by_role("combobox").click()
+    page.get_by_role("option", name=re.compile("^f1_macro")).click()
+    expect_spec(page, {"name": "digits", "dataset": {"name": "digits"}, "metrics": [{"name": "f1_macro"}]})
+    metrics.get_by_role("button", name="Remove metrics 1").click()
+    expect_spec(page, {"name": "digits", "dataset": {"name": "digits"}})
 
 
 def test_what_a_job_need_not_have_is_switched_on_and_off(open_page):
