@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+
+from tests.truth.weights import layers_of
 
 C = 1.0
 """How little scikit-learn penalises."""
@@ -63,10 +64,7 @@ def test_weight_decay_reaches_the_objective_of_scikit_learn(make_run, tmp_path, 
     )
     for _ in run.events():
         pass
-    run.save_model(tmp_path / "model.safetensors")
-    tensors = load_file(tmp_path / "model.safetensors")
-    (weights,) = (tensor for name, tensor in tensors.items() if name.endswith(".weight"))
-    (biases,) = (tensor for name, tensor in tensors.items() if name.endswith(".bias"))
+    ((weights, biases),) = layers_of(run, tmp_path)
     reached = objective(rows, weights[1] - weights[0], biases[1] - biases[0])
     assert reached == pytest.approx(least, rel=1e-6)
     np.testing.assert_allclose(weights[0], -weights[1], atol=1e-4)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 from sklearn.datasets import load_iris
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
+from tests.truth.weights import layers_of
 from training.loop import Points
 
 EPOCHS, BATCH, ROWS = 20, 32, 150
@@ -27,14 +27,6 @@ class FromGivenWeights(MLPClassifier):
         weights, biases = next(self.layers)
         assert weights.shape == (fan_out, fan_in)
         return weights.T.copy(), biases.copy()
-
-
-def first_weights(run, folder):
-    """Weights and biases of each layer of a run that has not begun."""
-    run.save_model(folder / "model.safetensors")
-    tensors = load_file(folder / "model.safetensors")
-    layers = sorted(name.removesuffix(".weight") for name in tensors if name.endswith(".weight"))
-    return [(tensors[f"{layer}.weight"], tensors[f"{layer}.bias"]) for layer in layers]
 
 
 def curve_of(run):
@@ -77,7 +69,7 @@ def test_the_loss_of_every_epoch_is_scikit_learns_to_six_decimals_and_more(
         momentum=momentum,
         nesterovs_momentum=nesterov,
         shuffle=False,
-    ).start_from(first_weights(run, tmp_path))
+    ).start_from(layers_of(run, tmp_path))
     ours = curve_of(run)
     assert ours[-1] < ours[0]
     np.testing.assert_allclose(ours, curve_of_scikit_learn(network), rtol=0, atol=1e-12)

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from tests.truth.descent import descend, entry_of
 from training.loop import Points
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -36,6 +38,17 @@ def curve(make_run):
 def flat_event_after(losses):
     """The largest loss of the flat stretch, the loss of the event, the largest loss of the twenty steps after it."""
     return losses[EVENT - 400 : EVENT].max(), losses[EVENT], losses[EVENT + 1 : EVENT + 21].max()
+
+
+@pytest.mark.parametrize(("name", "rates"), [("adagrad_rms", 31.6), ("adagrad", 1.0)])
+def test_after_a_thousand_tiny_gradients_one_of_1_moves_a_weight_by_so_many_learning_rates(name, rates):
+    path = descend(
+        entry_of(name=name, lr=0.01),
+        lambda step, _: torch.tensor([0.001 if step < 1000 else 1.0], dtype=torch.float64),
+        np.zeros(1),
+        1001,
+    )
+    assert (path[-2, 0] - path[-1, 0]) / 0.01 == pytest.approx(rates, rel=0.005)
 
 
 def test_the_mean_form_bursts_after_a_flat_stretch(curve):
