@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPriva
 from torch.optim.swa_utils import AveragedModel
 
 from api_schemas.catalog.averaging import AveragingEntry
+from api_schemas.jobs import Plan
 from training.build import build
 
 
@@ -47,14 +48,13 @@ class WeightAverage:
     Args:
         entry: which average.
         model: what is averaged.
-        total_steps: of the run.
-        steps_per_epoch: what one epoch is in steps.
+        plan: how long the run is.
     """
 
-    def __init__(self, entry: AveragingEntry, model: nn.Module, total_steps: int, steps_per_epoch: int) -> None:
+    def __init__(self, entry: AveragingEntry, model: nn.Module, plan: Plan) -> None:
         self._averaged: AveragedModel = build(entry, model)
-        self._first = entry.first_step(total_steps, steps_per_epoch)
-        self._period = entry.period(steps_per_epoch)
+        self._first = entry.first_step(plan.total_steps, plan.steps_per_epoch)
+        self._period = entry.period(plan.steps_per_epoch)
 
     @property
     def model(self) -> nn.Module:

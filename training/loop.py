@@ -12,19 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from api_schemas.catalog.schedule_entry import Factors, ScheduleEntry
 from api_schemas.jobs import JobSpec, Plan
 from api_schemas.plan import batches_per_epoch, input_shape
 from training.averaging import WeightAverage, refresh_batch_statistics
 from training.build import build_loss, build_model, initialize
-from training.checkpoint import digest, load_state, save_state, save_tensors
+from training.checkpoint import load_state, save_state
 from training.data.prepare import Data, Part
 from training.device import make_deterministic, random_state, set_random_state
 from training.evaluation import Patience, evaluate
 from training.events import CheckpointDue, Diverged, Evaluation, Happening, Points
-from training.gradient import NormHistory
-from training.optimization import Optimization
+from training.model_file import save_model
 from training.recording import Recording
+from training.steps import Steps
 
 __all__ = ["CheckpointDue", "Diverged", "Evaluation", "Happening", "Points", "Run"]
 
@@ -51,27 +50,13 @@ class Run:
         dtype = getattr(torch, spec.training.precision)
         self._model = build_model(spec.model, input_shape(spec, data.inputs), data.outputs).to(device, dtype)
         initialize(spec.model, self._model, data.train.x)
-        self._weights = list(self._model.parameters())
         self._loss = build_loss(spec.loss, data.class_counts).to(device, dtype)
-        training = spec.training
-        self._optimization = Optimization(
-            spec.optimizer, self._model, training.decay_norms_and_biases, training.layer_rates
-        )
-        self._gradient = self._optimization.gradient
-        percentile = training.gradient_clip_percentile
-        self._norms = NormHistory(percentile, self._weights[0]) if percentile is not None else None
-        self._average = (
-            WeightAverage(training.averaging, self._model, plan.total_steps, plan.steps_per_epoch)
-            if training.averaging
-            else None
-        )
-        self._schedules = {
-            knob: Factors(pieces, plan.total_steps, plan.steps_per_epoch) for knob, pieces in _scheduled(spec).items()
-        }
-        self._initial = {knob: self._optimization.initial(knob) for knob in self._schedules}
         self._train, self._validation, self._test = (part.to(device) for part in data.parts)
-        self._recording = Recording(self._schedules)
-        self._patience = Patience(training.early_stopping) if training.early_stopping else None
+        self._steps = Steps(spec, plan, self._model, self._loss, self._train)
+        averaging, stopping = spec.training.averaging, spec.training.early_stopping
+        self._average = WeightAverage(averaging, self._model, plan) if averaging else None
+        self._recording = Recording(self._steps.scheduled)
+        self._patience = Patience(stopping) if stopping else None
         self._random = random_state(device)
         self._evaluated = 0
         self._checkpointed = 0
@@ -115,11 +100,7 @@ class Run:
         """
         state = load_state(path, self._identity, self._device)
         self._model.load_state_dict(state["model"])
-        self._optimization.restore(state["optimizer"])
-        for factors, held in zip(self._schedules.values(), state["schedules"], strict=True):
-            factors.restore(held)
-        if self._norms:
-            self._norms.restore(state["norms"])
+        self._steps.restore(state["steps"])
         if self._average:
             self._average.restore(state["average"])
         self._random = state["random"]
@@ -128,29 +109,13 @@ class Run:
             self._patience.best, self._patience.waited = state["patience"]
 
     def save_model(self, path: Path) -> str:
-        """Write weights, preparation and spec to one safetensors file.
-
-        Tensors are named `weights/...` and `preparation/...`; the metadata holds `spec` and `preparation` as JSON.
+        """Write what a prediction needs, as `training.model_file.save_model` does.
 
         Returns:
-            SHA-256 of the weights, as `training.checkpoint.digest` takes it.
+            SHA-256 of the weights.
         """
         with self._judged_model() as model:
-            return self._save_weights(path, model.state_dict())
-
-    def _save_weights(self, path: Path, weights: dict[str, Tensor]) -> str:
-        preparation = self._data.preparation
-        tensors = {f"weights/{name}": tensor for name, tensor in weights.items()}
-        tensors |= {f"preparation/{name}": torch.from_numpy(array) for name, array in preparation.arrays().items()}
-        taken = digest(weights)
-        metadata = {
-            "format": "anneal-model-1",
-            "spec": self._spec.model_dump_json(),
-            "preparation": preparation.description.model_dump_json(),
-            "weights_sha256": taken,
-        }
-        save_tensors(path, tensors, metadata)
-        return taken
+            return save_model(path, self._spec, self._data.preparation, model.state_dict())
 
     @property
     def _identity(self) -> str:
@@ -159,9 +124,7 @@ class Run:
     def _state(self) -> dict[str, Any]:
         return {
             "model": self._model.state_dict(),
-            "optimizer": self._optimization.state(),
-            "schedules": [factors.state() for factors in self._schedules.values()],
-            "norms": self._norms.state() if self._norms else None,
+            "steps": self._steps.state(),
             "average": self._average.state() if self._average else None,
             "random": self._random,
             "position": (self.steps_done, self._evaluated, self._checkpointed),
@@ -172,14 +135,14 @@ class Run:
         yield from self._milestones()
         told_at = time.monotonic()
         while not self._finished:
-            for batches in self._steps():
+            for batches in self._batches_of_steps():
                 self._step(batches)
                 if self._at_milestone or time.monotonic() - told_at >= flush_seconds:
                     yield from self._tell()
                     yield from self._milestones()
                     told_at = time.monotonic()
 
-    def _steps(self) -> list[Sequence[Tensor]]:
+    def _batches_of_steps(self) -> list[Sequence[Tensor]]:
         """The batches of each step that is left of this epoch."""
         epoch, done = divmod(self.steps_done, self._plan.steps_per_epoch)
         batches, size = self._batches(epoch), self._spec.training.accumulate_batches
@@ -193,55 +156,16 @@ class Run:
         return order.split(training.batch_size)[: batches_per_epoch(rows, training.batch_size, training.drop_last)]
 
     def _step(self, batches: Sequence[Tensor]) -> None:
-        """One optimizer step on batches of row numbers (batch,); nothing in it waits for the device."""
-        factors = {knob: schedule(self.steps_done) for knob, schedule in self._schedules.items()}
-        self._optimization.schedule(factors)
-        values = [self._initial[knob] * factor for knob, factor in factors.items()]
-        longest: list[float | Tensor | None] = []
-
-        def closure() -> Tensor:
-            """An optimizer may ask again, at other weights: what is recorded is the first answer."""
-            loss = self._descend(batches)
-            norm = self._gradient.norm() if longest else self._record(loss, values)
-            if not longest:
-                longest.append(self._longest(norm))
-            self._clip(norm, longest[0])
-            return loss
-
-        self._optimization.step(closure)
+        self._steps.take(self.steps_done, batches, self._record)
         self.steps_done += 1
         if self._average:
             self._average.see(self._model, self.steps_done)
 
-    def _descend(self, batches: Sequence[Tensor]) -> Tensor:
-        """The loss () of all rows of some batches, its gradient left at the weights."""
-        self._gradient.clear()
-        rows = sum(len(batch) for batch in batches)
-        losses: list[Tensor] = []
-        for batch in batches:
-            scores = self._model(self._train.x.index_select(0, batch))
-            loss = self._loss(scores, self._train.y.index_select(0, batch))
-            if len(batches) > 1:
-                loss = loss * (len(batch) / rows)
-            self._gradient.add(loss)
-            losses.append(loss.detach())
-        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
-
     def _record(self, loss: Tensor, values: Sequence[float]) -> Tensor:
         """Keep what the step measured; returns the gradient's norm (), which clipping needs too."""
-        norm = self._gradient.norm()
+        norm = self._steps.optimization.gradient.norm()
         self._recording.add(loss, norm, values)
         return norm
-
-    def _longest(self, norm: Tensor) -> float | Tensor | None:
-        """The longest gradient that this step lets through."""
-        return self._norms.add(norm) if self._norms else self._spec.training.gradient_clip_norm
-
-    def _clip(self, norm: Tensor, longest: float | Tensor | None) -> None:
-        if longest is not None:
-            self._gradient.shorten(norm, longest)
-        elif self._spec.training.gradient_clip_value is not None:
-            self._gradient.clamp(self._spec.training.gradient_clip_value)
 
     def _tell(self) -> Iterator[Points]:
         points, diverged = self._recording.take(self.steps_done)
@@ -269,8 +193,7 @@ class Run:
         values = self._judge("val", self._validation)
         if self._patience:
             self._patience.see(values)
-        for factors in self._schedules.values():
-            factors.see(self.steps_done - 1, values)
+        self._steps.see(self.steps_done - 1, values)
         if self._finished:
             self._refuse_infinite_weights()
             values |= self._judge("test", self._test)
@@ -279,7 +202,7 @@ class Run:
     @contextmanager
     def _judged_model(self) -> Generator[nn.Module]:
         """The network as it is judged and kept: with averaged weights, or where its optimizer wants it judged."""
-        with self._optimization.evaluating():
+        with self._steps.optimization.evaluating():
             model = self._average.model if self._average and self._average.begun else self._model
             if model is not self._model or self._spec.optimizer.switches_mode:
                 refresh_batch_statistics(model, (self._train.x.index_select(0, rows) for rows in self._batches(0)))
@@ -294,7 +217,7 @@ class Run:
         return {f"{name}/{key}": value for key, value in judged.items()}
 
     def _refuse_infinite_weights(self) -> None:
-        for weight in self._weights:
+        for weight in self._model.parameters():
             unbounded = weight.detach()[~torch.isfinite(weight)]
             if len(unbounded):
                 raise Diverged(self.steps_done - 1, "weights", unbounded[0].item())
@@ -315,9 +238,3 @@ class Run:
     @property
     def _checkpoint_due(self) -> bool:
         return self.steps_done > 0 and self.steps_done % self._spec.training.checkpoint_every_steps == 0
-
-
-def _scheduled(spec: JobSpec) -> dict[str, Sequence[ScheduleEntry]]:
-    """What changes from step to step, by the name of its series."""
-    asked = {"lr": spec.schedule, "momentum": spec.momentum_schedule, "weight_decay": spec.weight_decay_schedule}
-    return {knob: pieces for knob, pieces in asked.items() if pieces}

@@ -193,9 +193,9 @@ def test_two_runs_taken_in_turns_do_not_disturb_each_other(make_run):
 def test_gradients_are_shortened_to_the_norm_asked_for(make_run):
     job = {"optimizer": {"name": "sgd", "lr": 1.0}, "model": {"name": "linear"}}
     run = make_run(**job, training={"epochs": 1, "batch_size": 120, "gradient_clip_norm": 0.01})
-    before = [weight.detach().clone() for weight in run._weights]
+    before = [weight.detach().clone() for weight in list(run._model.parameters())]
     found = curves(run.events())
-    moved = sum(((a - b) ** 2).sum() for a, b in zip(before, run._weights, strict=True)).sqrt().item()
+    moved = sum(((a - b) ** 2).sum() for a, b in zip(before, list(run._model.parameters()), strict=True)).sqrt().item()
     assert found["train/grad_norm"][0] > 0.01
     assert moved == pytest.approx(0.01, rel=1e-3)
 

@@ -73,9 +73,9 @@ def test_three_batches_added_up_are_one_of_three_times_the_rows(make_run):
 
 def test_what_is_dropped_is_a_batch_that_is_not_full_and_never_a_step(make_run):
     run = make_run(training={"epochs": 2, "batch_size": 50, "accumulate_batches": 2, "drop_last": True})
-    assert [[len(batch) for batch in step] for step in run._steps()] == [[50, 50]]
+    assert [[len(batch) for batch in step] for step in run._batches_of_steps()] == [[50, 50]]
     run = make_run(training={"epochs": 2, "batch_size": 35, "accumulate_batches": 2, "drop_last": True})
-    assert [[len(batch) for batch in step] for step in run._steps()] == [[35, 35], [35]]
+    assert [[len(batch) for batch in step] for step in run._batches_of_steps()] == [[35, 35], [35]]
 
 
 def test_gradients_are_clipped_by_value_as_torch_does(make_run):
@@ -205,7 +205,7 @@ def test_a_gradient_that_is_differentiated_again_is_let_go_after_its_step(make_r
     run = make_run(model=MLP, optimizer={"name": "adahessian", "lr": 0.05}, training={**TRAINING, "epochs": 10})
     losses = recorded(run)["train/loss"]
     assert sum(losses[-8:]) < 0.6 * sum(losses[:8])
-    assert all(weight.grad is None for weight in run._weights)
+    assert all(weight.grad is None for weight in run._model.parameters())
 
 
 def test_an_optimizer_that_judges_elsewhere_is_judged_there_and_not_disturbed(make_run):
@@ -220,7 +220,7 @@ def test_an_optimizer_that_judges_elsewhere_is_judged_there_and_not_disturbed(ma
         trained.append([loss for event in events if isinstance(event, Points) for loss in event.series["train/loss"]])
     assert trained[0] == trained[1]
     assert judged[0] == judged[1]
-    optimizer = often._optimization._parts[0][1]
+    optimizer = often._steps.optimization._parts[0][1]
     x, y = often._data.validation.x, often._data.validation.y
     there = functional.cross_entropy(often._model(x), y).item()
     optimizer.eval()

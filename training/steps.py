@@ -1,0 +1,117 @@
+"""The steps of a run: loss and gradient of the step's batches, what is scheduled, clipping, and the optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from api_schemas.catalog.schedule_entry import Factors
+from api_schemas.jobs import JobSpec, Plan
+from training.data.prepare import Part
+from training.gradient import NormHistory
+from training.optimization import Optimization
+
+Record = Callable[[Tensor, Sequence[float]], Tensor]
+"""Takes a step's loss () and scheduled values; returns the norm () of its gradient."""
+
+
+class Steps:
+    """Changes a network's weights, step by step, as a job says.
+
+    Args:
+        spec: of the job.
+        plan: how long the run is.
+        model: whose weights change.
+        loss: of scores and targets, the mean over the rows.
+        train: the rows to learn from, on the model's device.
+
+    Attributes:
+        optimization: groups of weights and their optimizer.
+        scheduled: names of what follows a schedule, `lr` first.
+    """
+
+    def __init__(self, spec: JobSpec, plan: Plan, model: nn.Module, loss: nn.Module, train: Part) -> None:
+        self._training, self._model, self._loss, self._train = spec.training, model, loss, train
+        self.optimization = Optimization(
+            spec.optimizer, model, spec.training.decay_norms_and_biases, spec.training.layer_rates
+        )
+        asked = {"lr": spec.schedule, "momentum": spec.momentum_schedule, "weight_decay": spec.weight_decay_schedule}
+        self._factors = {
+            knob: Factors(pieces, plan.total_steps, plan.steps_per_epoch) for knob, pieces in asked.items() if pieces
+        }
+        self._initial = {knob: self.optimization.initial(knob) for knob in self._factors}
+        self.scheduled = tuple(self._factors)
+        percentile = spec.training.gradient_clip_percentile
+        self._norms = NormHistory(percentile, next(model.parameters())) if percentile is not None else None
+
+    def take(self, step: int, batches: Sequence[Tensor], record: Record) -> None:
+        """Take a step; nothing in it waits for the device.
+
+        Args:
+            step: its number, from 0.
+            batches: row numbers (batch,) of each batch; loss and gradient are the mean over the rows of all.
+            record: called once, before the gradient is clipped. An optimizer may ask for the loss again, at other
+                weights: what is recorded is the first answer.
+        """
+        factors = {knob: factor(step) for knob, factor in self._factors.items()}
+        self.optimization.schedule(factors)
+        values = [self._initial[knob] * factor for knob, factor in factors.items()]
+        limits: list[float | Tensor | None] = []
+
+        def closure() -> Tensor:
+            loss = self._descend(batches)
+            norm = self.optimization.gradient.norm() if limits else record(loss, values)
+            if not limits:
+                limits.append(self._limit(norm))
+            self._clip(norm, limits[0])
+            return loss
+
+        self.optimization.step(closure)
+
+    def see(self, step: int, values: Mapping[str, float]) -> None:
+        """Take in an evaluation after a step: a schedule may follow one of its values."""
+        for factor in self._factors.values():
+            factor.see(step, values)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {
+            "optimizer": self.optimization.state(),
+            "schedules": [factor.state() for factor in self._factors.values()],
+            "norms": self._norms.state() if self._norms else None,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state()`."""
+        self.optimization.restore(state["optimizer"])
+        for factor, held in zip(self._factors.values(), state["schedules"], strict=True):
+            factor.restore(held)
+        if self._norms:
+            self._norms.restore(state["norms"])
+
+    def _descend(self, batches: Sequence[Tensor]) -> Tensor:
+        """The loss () of all rows of some batches, its gradient left at the weights."""
+        gradient, rows = self.optimization.gradient, sum(len(batch) for batch in batches)
+        gradient.clear()
+        losses: list[Tensor] = []
+        for batch in batches:
+            scores = self._model(self._train.x.index_select(0, batch))
+            loss = self._loss(scores, self._train.y.index_select(0, batch))
+            if len(batches) > 1:
+                loss = loss * (len(batch) / rows)
+            gradient.add(loss)
+            losses.append(loss.detach())
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+    def _limit(self, norm: Tensor) -> float | Tensor | None:
+        """The longest gradient that this step lets through; None where its length does not matter."""
+        return self._norms.add(norm) if self._norms else self._training.gradient_clip_norm
+
+    def _clip(self, norm: Tensor, limit: float | Tensor | None) -> None:
+        if limit is not None:
+            self.optimization.gradient.shorten(norm, limit)
+        elif self._training.gradient_clip_value is not None:
+            self.optimization.gradient.clamp(self._training.gradient_clip_value)
