@@ -57,14 +57,13 @@ BUDGETS = {
         LONG,
     ),
     **dict.fromkeys(["emolynx", "focus", "lion", "muonclip", "signsgd", "tiger", "vsgd"], SHORT),
-    **dict.fromkeys(
-        ["adagrad", "ademamix", "asgd", "emonavi", "ftrl", "pid", "qhm", "sgd", "sgdp", "sgdw", "sm3"], STEADY
-    ),
+    **dict.fromkeys(["adagrad", "asgd", "emonavi", "ftrl", "pid", "qhm", "sgd", "sgdp", "sgdw", "sm3"], STEADY),
     **dict.fromkeys(["adahessian", "adai", "dadaptadagrad", "schedulefreesgd"], STEADY_LONG),
     "adamg": Budget(lr=1.0, steps=8000),
     "adapnm": Budget(lr=0.01, schedule="constant", steps=4000),
     "adashift": Budget(lr=1.0, steps=4000),
     "adasmooth": Budget(lr=0.001, steps=4000),
+    "ademamix": Budget(lr=0.3, steps=4000),
     "dadaptlion": Budget(lr=0.01, schedule="cosine", steps=10_000),
     "emofact": Budget(lr=0.0005, schedule="cosine", steps=6000),
     "fadam": Budget(precision="float32"),
