@@ -134,3 +134,7 @@ def test_an_optimizer_arrives_at_least_squares(make_run, tmp_path, name):
 @pytest.mark.parametrize("name", sorted(set(OptimizerEntry.names()) - CANNOT.keys() - set(REPRESENTATIVES)))
 def test_every_optimizer_arrives_at_least_squares(make_run, tmp_path, name):
     assert round(reached(make_run(**job(name)), tmp_path), 6) == R2
+
+
+def test_no_budget_is_left_of_an_optimizer_that_is_gone():
+    assert set(OptimizerEntry.names()) >= BUDGETS.keys() | CANNOT.keys() | set(REPRESENTATIVES)
