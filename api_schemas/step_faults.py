@@ -50,14 +50,24 @@ def _schedule_faults(spec: JobSpec) -> Iterator[Fault]:
             why = f"has no {knob} to schedule" if value is None else f"has {knob} 0 here, and every factor leaves it 0"
             yield Fault(pointer=f"/{knob}_schedule", code="nothing_to_schedule", message=f"{entry.name!r} {why}")
     if spec.momentum_schedule and momentum:
-        highest = max(piece.highest for piece in spec.momentum_schedule)
-        if momentum * highest >= 1:
-            yield Fault(
-                pointer="/momentum_schedule",
-                code="momentum_too_high",
-                message=f"a factor of {highest:g} takes the momentum {momentum:g} to {momentum * highest:g}, and it "
-                f"has to stay below 1; keep the factors below {1 / momentum:.4g}",
-            )
+        yield from _momentum_faults(spec.momentum_schedule, max(momentum, _companion_momentum(entry)))
+
+
+def _momentum_faults(pieces: Sequence[ScheduleEntry], momentum: float) -> Iterator[Fault]:
+    highest = max(piece.highest for piece in pieces)
+    if momentum * highest >= 1:
+        yield Fault(
+            pointer="/momentum_schedule",
+            code="momentum_too_high",
+            message=f"a factor of {highest:g} takes the momentum {momentum:g} to {momentum * highest:g}, and it has to "
+            f"stay below 1; keep the factors below {1 / momentum:.4g}",
+        )
+
+
+def _companion_momentum(entry: OptimizerEntry) -> float:
+    """Of the optimizer beside one for matrices, which follows the same schedule; 0 where there is none."""
+    companion: OptimizerEntry | None = getattr(entry, "companion", None)
+    return (_knob(companion, companion.momentum_knob) or 0.0) if companion else 0.0
 
 
 def _knob(entry: OptimizerEntry, key: str) -> float | None:

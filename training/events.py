@@ -12,7 +12,8 @@ class Points:
     first_step: int
     """Step of the first values, counted from 0."""
     series: dict[str, list[float]]
-    """`train/loss`, `lr` and `train/grad_norm` (before clipping), equally long, one value a step."""
+    """`train/loss`, `train/grad_norm` (before clipping), `lr` and, where they are scheduled, `momentum` and
+    `weight_decay`: equally long, one value a step."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from training.optimizer_state import load_optimizer, optimizer_state
 _FUSED_DEVICES = ("cpu", "cuda")
 
 Group = dict[str, Any]
+Named = tuple[str, nn.Parameter]
 
 
 def parameter_groups(
@@ -182,29 +183,25 @@ def _build_parts(
     """Each optimizer with its entry; on one plain list of weights where nothing asks for groups."""
     if entry.takes_model:
         return [(entry, evaluate(entry.call(model)))]
-    named = list(model.named_parameters())
-    if entry.matrices_only:
-        companion: OptimizerEntry = getattr(entry, "companion")  # noqa: B009 - what `matrices_only` promises
-        matrices = [(name, weight) for name, weight in named if weight.dim() == 2]
-        others = [(name, weight) for name, weight in named if weight.dim() != 2]
-        shares = [(taker, share) for taker, share in ((entry, matrices), (companion, others)) if share]
-    else:
-        shares = [(entry, named)]
     grouped = bool(layer_rates) or not decay_norms_and_biases
-    return [
-        (
-            taker,
-            build_optimizer(
-                taker,
-                parameter_groups(
-                    share, taker.rate, layer_rates, decay_norms_and_biases, taker.matrices_flag, taker.other_rate
-                )
-                if grouped or taker.matrices_flag
-                else [weight for _, weight in share],
-            ),
-        )
-        for taker, share in shares
-    ]
+    parts: list[tuple[OptimizerEntry, Any]] = []
+    for taker, named in _shares(entry, list(model.named_parameters())):
+        weights = [weight for _, weight in named]
+        if grouped or taker.matrices_flag:
+            flag, other = taker.matrices_flag, taker.other_rate
+            weights = parameter_groups(named, taker.rate, layer_rates, decay_norms_and_biases, flag, other)
+        parts.append((taker, build_optimizer(taker, weights)))
+    return parts
+
+
+def _shares(entry: OptimizerEntry, named: Sequence[Named]) -> list[tuple[OptimizerEntry, list[Named]]]:
+    """Which optimizer takes which weights."""
+    if not entry.matrices_only:
+        return [(entry, list(named))]
+    companion: OptimizerEntry = getattr(entry, "companion")  # noqa: B009 - what `matrices_only` promises
+    matrices = [(name, weight) for name, weight in named if weight.dim() == 2]
+    others = [(name, weight) for name, weight in named if weight.dim() != 2]
+    return [(taker, share) for taker, share in ((entry, matrices), (companion, others)) if share]
 
 
 def _refuse_other_weights(weights: Sequence[nn.Parameter], groups: Iterable[Group]) -> None:

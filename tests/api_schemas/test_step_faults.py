@@ -42,6 +42,8 @@ def test_a_momentum_that_would_reach_one_is_refused_with_the_bound():
     assert (fault.pointer, fault.code) == ("/momentum_schedule", "momentum_too_high")
     assert "below 1.111" in fault.message
     plan(optimizer={"name": "sgd", "momentum": 0.8}, momentum_schedule=rising)
+    (fault,) = faults(optimizer={"name": "muon", "momentum": 0.5}, momentum_schedule=rising)  # AdamW's is 0.9
+    assert "takes the momentum 0.9 to 1.08" in fault.message
 
 
 def test_an_optimizer_that_treats_all_weights_alike_takes_no_rates_for_layers():
