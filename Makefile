@@ -28,10 +28,12 @@ check: $(VENV)/dev.stamp  ## format, lint, types, architecture, dependencies, ge
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/python -m docs.library --check
+	$(BIN)/python -m docs.pictures --check
 	$(BIN)/python -m docs.generate --check
 
 docs: $(VENV)/dev.stamp  ## write the generated documents anew
 	$(BIN)/python -m docs.library
+	$(BIN)/python -m docs.pictures
 	$(BIN)/python -m docs.generate
 
 bench: setup  ## measure what the README promises

@@ -22,6 +22,7 @@ def step_faults(spec: JobSpec, total_steps: int, steps_per_epoch: int, weights: 
         weights: names of the network's weights.
     """
     yield from _gradient_faults(spec)
+    yield from _precision_faults(spec)
     yield from _schedule_faults(spec)
     yield from _group_faults(spec)
     yield from _pattern_faults(spec, weights)
@@ -35,6 +36,15 @@ def _gradient_faults(spec: JobSpec) -> Iterator[Fault]:
             code="needs_sparse_gradients",
             message=f"{spec.optimizer.innermost.name!r} takes sparse gradients alone, and no model gives such; use "
             "'adam', which is the same for dense ones",
+        )
+
+
+def _precision_faults(spec: JobSpec) -> Iterator[Fault]:
+    if spec.optimizer.innermost.float32_only and spec.training.precision != "float32":
+        yield Fault(
+            pointer="/training/precision",
+            code="float32_only",
+            message=f"{spec.optimizer.innermost.name!r} trains in 'float32' alone",
         )
 
 

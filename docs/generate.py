@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from api_schemas.catalog import FAMILIES, CatalogEntry
+from api_schemas.catalog.library import absent
 from service.app import create_app
 from storage.settings import Settings
 
@@ -25,6 +26,7 @@ def catalog() -> str:
     for kind, family in FAMILIES.items():
         parts.append(f"\n## {kind.capitalize()}\n\n{inspect.cleandoc(family.__doc__ or '')}\n")
         parts += [_entry(entry.describe()) for entry in family.members().values()]
+        parts += [_absent()] if kind == "optimizers" else []
     return "".join(parts)
 
 
@@ -59,12 +61,26 @@ def _entry(entry: CatalogEntry) -> str:
     text = f"\n### `{entry.name}`\n\n{entry.description}\n"
     if entry.formula:
         text += f"\n```\n{entry.formula}\n```\n"
+    if entry.pitfall:
+        text += f"\nWhat goes wrong: {entry.pitfall}\n"
+    if entry.kind == "optimizers":
+        text += (
+            f"\n![The path of {entry.name} on two error surfaces](../service/pictures/optimizers/{entry.name}.svg)\n"
+        )
     if entry.knobs:
         text += "\n| knob | default | values | |\n| --- | --- | --- | --- |\n"
         text += "".join(_knob(name, knob) for name, knob in entry.knobs.items())
     sources = [f"Paper: {entry.paper}." if entry.paper else "", f"Builds `{entry.target}`." if entry.target else ""]
     said = " ".join(source for source in sources if source)
     return text + (f"\n{said}\n" if said else "")
+
+
+def _absent() -> str:
+    """What a reader of pytorch_optimizer's list would look for in vain."""
+    rows = "".join(f"| `{name}` | {_cell(reason)} |\n" for name, reason in absent().items())
+    return (
+        f"\n### Absent\n\nOptimizers of pytorch_optimizer that no job can use:\n\n| name | why |\n| --- | --- |\n{rows}"
+    )
 
 
 def _knob(name: str, knob: dict[str, Any]) -> str:
@@ -76,8 +92,8 @@ def _bounds(knob: dict[str, Any]) -> str:
     if "enum" in knob:
         return ", ".join(f"`{value}`" for value in knob["enum"])
     choices = [choice for choice in knob.get("anyOf", [knob]) if choice.get("type") != "null"]
-    if "discriminator" in knob:
-        return "an entry of the catalog"
+    if "catalog" in knob:
+        return f"one of the {knob['catalog']}"
     shown = []
     for choice in choices:
         low = next((f"{sign} {choice[key]:g}" for key, sign in _LOW.items() if key in choice), "")

@@ -41,6 +41,7 @@ ABSENT = {
     "magma": "Keeps its state by the weights' addresses in memory, which another process has not.",
     "nero": "Its licence (CC BY-NC-SA 4.0) forbids commercial use.",
     "ranger21": "Has a schedule of its own for the whole run, against the job's.",
+    "swats": "Sets its own learning rate once it turns into SGD, against the job's schedule.",
 }
 """Names of the library that no job can use, and why."""
 
@@ -67,6 +68,9 @@ FIXED: dict[str, dict[str, bool | float]] = {
     "kron": {"balance_prob": 0.0},  # it draws from NumPy's numbers, not the run's
 }
 """Arguments that are the same for every job, where the library's default would not do."""
+
+FLOAT32_ONLY = {"fadam"}
+"""What keeps some of its state in float32 and then cannot mix it with weights of float64."""
 
 NO_MOMENTUM = {"aggmo", "scion", "scionlight"}
 """Where the knob of that name is none that can go along a schedule: a key of the state, or the share of the new."""
@@ -159,6 +163,7 @@ def _needs(name: str, target: type[torch.optim.Optimizer], group: dict[str, Any]
         switches_mode=callable(getattr(target, "eval", None)),
         matrices_only="only supports 2D parameters" in source,
         matrices_flag="use_muon" if _flags(target) else "",
+        float32_only=name in FLOAT32_ONLY,
         takes_model="model" in inspect.signature(target).parameters,
         momentum_knob=_momentum_knob(group) if name not in NO_MOMENTUM else "",
     )

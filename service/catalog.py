@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
@@ -20,6 +21,7 @@ from service.replies import KnownDependency, document, reply
 
 router = APIRouter(prefix="/v1/catalog", tags=["catalog"])
 
+_PATHS = Path(__file__).parent / "pictures" / "optimizers"
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing changed."}}
 
 
@@ -47,6 +49,19 @@ def get_entry(kind: str, name: str, _project: ProjectDependency, known: KnownDep
         if entry.name == name:
             return document(entry.model_dump_json(), known)
     raise NotFound(f"there is no {name!r} among the {kind}; {nearest(name, [entry.name for entry in found])}")
+
+
+@router.get(
+    "/optimizers/{name}/paths.svg",
+    response_model=None,
+    responses={200: {"content": {"image/svg+xml": {}}}} | _UNCHANGED | documented(404),
+)
+def get_paths(name: str, _project: ProjectDependency, known: KnownDependency) -> Response:
+    """The path of an optimizer on two error surfaces, on each at the learning rate that suits it best."""
+    names = FAMILIES["optimizers"].names()
+    if name not in names:
+        raise NotFound(f"there is no {name!r} among the optimizers; {nearest(name, names)}")
+    return document((_PATHS / f"{name}.svg").read_text(), known, "image/svg+xml")
 
 
 @router.post(

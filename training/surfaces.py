@@ -47,9 +47,10 @@ SURFACES = (
 
 
 def descend(entry: OptimizerEntry, surface: Surface, rate: float, steps: int) -> list[Point]:
-    """The points that an optimizer reaches, its start among them, in float64 from the same state each time.
+    """The points that an optimizer reaches, its start among them, from the same state each time.
 
-    The two weights are a matrix of one row, so that optimizers of matrices have something to do.
+    In float64 where the optimizer can. The two weights are a matrix of one row, so that optimizers of matrices have
+    something to do.
 
     Args:
         entry: the optimizer.
@@ -58,8 +59,9 @@ def descend(entry: OptimizerEntry, surface: Surface, rate: float, steps: int) ->
         steps: how many to take; fewer where it leaves all bounds.
     """
     torch.manual_seed(0)
+    dtype = torch.float32 if entry.innermost.float32_only else torch.float64
     row = torch.zeros(1, dtype=torch.int64)
-    model = nn.Embedding(1, 2, sparse=entry.innermost.sparse_only, dtype=torch.float64)
+    model = nn.Embedding(1, 2, sparse=entry.innermost.sparse_only, dtype=dtype)
     with torch.no_grad():
         model.weight.copy_(torch.tensor([surface.start]))
     optimization = Optimization(entry, model)

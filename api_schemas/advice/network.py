@@ -21,6 +21,18 @@ ENOUGH_STEPS = 200
 """What a run of too few steps is made to have."""
 
 
+def softmax_before_cross_entropy(prospect: Prospect) -> Remark | None:
+    """Scores that are squashed twice."""
+    bent, loss, pointer = prospect.spec.model.output_activation, prospect.spec.loss, "/model/output_activation"
+    if bent is None or bent.name not in ("softmax", "sigmoid") or loss is None or not loss.squashes:
+        return None
+    message = (
+        f"{loss.name} takes the {loss.squashes} of the network's outputs itself: after a {bent.name} it gets scores "
+        "between 0 and 1, stays unsure of every row, and its gradient all but vanishes"
+    )
+    return Remark(pointer, message, replace(pointer, None))
+
+
 def mse_on_softmax(prospect: Prospect) -> Remark | None:
     """A loss that saturates."""
     if prospect.spec.loss is None or prospect.spec.loss.name != "mse_softmax":

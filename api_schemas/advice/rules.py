@@ -12,6 +12,7 @@ from api_schemas.advice.schemas import Advice
 RULES: dict[str, Rule] = {
     rule.__name__: rule
     for rule in (
+        network.softmax_before_cross_entropy,
         network.mse_on_softmax,
         network.features_not_standardised,
         network.batch_norm_small_batch,

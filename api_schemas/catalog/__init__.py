@@ -15,7 +15,7 @@ from api_schemas.catalog.normalizations import NormalizationEntry
 from api_schemas.catalog.optimizers import OptimizerEntry
 from api_schemas.catalog.optimizers_around import AroundEntry
 from api_schemas.catalog.preprocessing import EncodingEntry, PreprocessingEntry
-from api_schemas.catalog.schedule_entry import ScheduleEntry
+from api_schemas.catalog.schedules import ScheduleEntry
 
 FAMILIES: dict[Kind, type[Entry]] = {
     family.kind: family

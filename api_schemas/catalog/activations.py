@@ -231,4 +231,20 @@ class Identity(ActivationEntry):
         return 1.0
 
 
+class Softmax(ActivationEntry):
+    """Shares that are positive and sum to 1 over a layer's units, at each place of an image.
+
+    Cross-entropy takes the softmax of the network's outputs by itself, so no output needs one.
+    """
+
+    formula = "y_k = exp(x_k) / sum_j exp(x_j)"
+    paper = "Bridle 1990"
+    pitfall = "Before a loss that takes a softmax itself the scores lie within 0 and 1, so no class ever gets sure."
+    target = "torch.nn.Softmax"
+    name: Literal["softmax"] = "softmax"
+
+    def knobs(self) -> dict[str, int]:
+        return {"dim": 1}
+
+
 Activation = Annotated[ActivationEntry, OneOf(ActivationEntry)]

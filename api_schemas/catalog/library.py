@@ -54,6 +54,7 @@ class Needs(BaseModel):
     matrices_only: bool = False
     matrices_flag: str = ""
     takes_model: bool = False
+    float32_only: bool = False
     momentum_knob: Literal["momentum", "betas", ""] = ""
 
 

@@ -23,6 +23,8 @@ class LossEntry(Entry):
     """How many classes the target must have; None for any number of them."""
     counts: ClassVar[bool] = False
     """Whether the target must hold counts, which then stay as they are."""
+    squashes: ClassVar[Literal["softmax", "sigmoid", ""]] = ""
+    """What it does to the network's outputs itself, so that they have to be plain scores."""
 
     def outputs(self, classes: int) -> int:
         """Width of the network's output.
@@ -59,6 +61,7 @@ class CrossEntropy(WeightedLossEntry):
     paper = "Bridle 1990"
     target = "training.losses.CrossEntropy"
     task = "classification"
+    squashes = "softmax"
 
     name: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
@@ -77,6 +80,7 @@ class BinaryCrossEntropy(WeightedLossEntry):
     pitfall = "For two classes only."
     target = "training.losses.BinaryCrossEntropy"
     task = "classification"
+    squashes = "sigmoid"
     only_classes = 2
 
     name: Literal["binary_cross_entropy"] = "binary_cross_entropy"
@@ -97,6 +101,7 @@ class MseSoftmax(LossEntry):
     pitfall = "Surely wrong rows have almost no gradient."
     target = "training.losses.MseSoftmax"
     task = "classification"
+    squashes = "softmax"
 
     name: Literal["mse_softmax"] = "mse_softmax"
 
@@ -124,6 +129,7 @@ class Focal(WeightedLossEntry):
     pitfall = "Mislabelled rows are the hard ones, and weigh most; its probabilities are too unsure."
     target = "training.losses.Focal"
     task = "classification"
+    squashes = "softmax"
 
     name: Literal["focal"] = "focal"
     gamma: Annotated[float, Ge(0), Le(10)] = 2.0

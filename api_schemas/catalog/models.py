@@ -28,6 +28,8 @@ class ModelEntry(Entry):
 
     initialization: Initialization = DefaultInitialization()
     """What the weights are before the first step."""
+    output_activation: Activation | None = None
+    """What bends the network's outputs. Left out, they are plain scores, as every loss of the catalog wants them."""
 
     @property
     def uses_batch_statistics(self) -> bool:
@@ -55,6 +57,11 @@ class ModelEntry(Entry):
         """
         return self.initialization.start(model, inputs, slope=1.0)
 
+    def _output(self, width: int, outputs: int) -> list[Layer]:
+        """The last layer, from `width` numbers to the outputs."""
+        bent = [self.output_activation.layer()] if self.output_activation else []
+        return [linear(width, outputs), *bent]
+
 
 class LinearModel(ModelEntry):
     """One linear layer: linear regression, or softmax regression with cross-entropy."""
@@ -65,7 +72,7 @@ class LinearModel(ModelEntry):
     name: Literal["linear"] = "linear"
 
     def network(self, shape: InputShape, outputs: int) -> Call:
-        return sequential([linear(shape.width, outputs)])
+        return sequential(self._output(shape.width, outputs))
 
 
 class DeepEntry(ModelEntry):
@@ -124,7 +131,7 @@ class Mlp(DeepEntry):
         layers: list[Layer] = []
         for width_in, width in itertools.pairwise([shape.width, *self.hidden]):
             layers += self._hidden(linear(width_in, width), width, spatial=False)
-        return sequential([*layers, linear(self.hidden[-1], outputs)])
+        return sequential([*layers, *self._output(self.hidden[-1], outputs)])
 
 
 class Cnn(DeepEntry):
@@ -180,7 +187,8 @@ class Cnn(DeepEntry):
             # Not AdaptiveAvgPool2d, whose gradient on a GPU is not the same every time.
             layers.append(Layer("torch.nn.AvgPool2d", ((height, width),)))
             height = width = 1
-        return sequential([*layers, Layer("torch.nn.Flatten"), linear(self.channels[-1] * height * width, outputs)])
+        width_left = self.channels[-1] * height * width
+        return sequential([*layers, Layer("torch.nn.Flatten"), *self._output(width_left, outputs)])
 
     def _sizes(self, image: Image) -> list[tuple[int, int]]:
         """Height and width of what each convolution gives."""

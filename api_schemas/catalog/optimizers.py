@@ -38,6 +38,8 @@ class OptimizerEntry(Entry):
     """Whether it takes sparse gradients alone."""
     takes_model: ClassVar[bool] = False
     """Whether its target takes the model instead of parameter groups."""
+    float32_only: ClassVar[bool] = False
+    """Whether it cannot train weights of another precision."""
     momentum_knob: ClassVar[Literal["momentum", "betas", ""]] = ""
     """Which knob a momentum schedule acts on; of `betas` the first."""
 

@@ -58,6 +58,7 @@ __all__ = [
     "Polynomial",
     "Rex",
     "Schedule",
+    "ScheduleEntry",
     "SchedulePiece",
     "Step",
     "Tanh",

@@ -27,6 +27,10 @@ LONG = {"epochs": 500, "batch_size": 64}
 SGD = {"name": "sgd", "lr": 0.1}
 
 UNWISE: dict[str, list[dict[str, Any]]] = {
+    "softmax_before_cross_entropy": [
+        {"model": {"name": "mlp", "output_activation": {"name": "softmax"}}},
+        {"model": {"name": "linear", "output_activation": {"name": "sigmoid"}}, "loss": {"name": "focal"}},
+    ],
     "mse_on_softmax": [{"loss": {"name": "mse_softmax"}}],
     "features_not_standardised": [RAW, RAW | {"dataset": {"name": "badly_scaled", "ratio": 101.0}}],
     "batch_norm_small_batch": [
