@@ -27,7 +27,7 @@ from api_schemas.errors import (
     UnsupportedMediaType,
 )
 from api_schemas.nearest import nearest
-from service.fields import bounds, known_fields
+from service.fields import Path, bounds, known_fields
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -129,6 +129,7 @@ def _fault(found: Mapping[str, Any], body: Json, model: type[BaseModel] | None) 
         message = f"input should be {said}" if said else message
     elif code == "value_error":
         message = message.removeprefix("value error, ")
+        steps += _left_out(path, steps, model)
     return Fault(pointer=_pointer(steps), code=code, message=message)
 
 
@@ -140,6 +141,12 @@ def _unknown_field(path: Sequence[str | int], model: type[BaseModel] | None) -> 
     meant = [field for field in known if f"did you mean {field!r}" in message]
     said = bounds(model, [*place, meant[0]]) if model and meant else ""
     return f"{message} {meant[0]!r} is {said}" if said else message
+
+
+def _left_out(path: Path, steps: Path, model: type[BaseModel] | None) -> Path:
+    """The field at the end of a location, where the body has left it to a default that does not fit the rest."""
+    last = path[-1:]
+    return last if model and last != steps[-1:] and last[0] in known_fields(model, path[:-1]) else []
 
 
 def _steps(path: Sequence[str | int], body: Json) -> list[str | int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le
-from pydantic import model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from api_schemas.catalog.entry import Entry
 from api_schemas.catalog.losses import Task
@@ -64,6 +64,7 @@ class Digits(BundledEntry):
     """1,797 handwritten digits of 8 x 8 pixels, ten classes. A good network gets 97% and more."""
 
     paper = "Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI 1998"
+    pitfall = "The same writers are in every split, so a score says little about the hand of a stranger."
     target = "sklearn.datasets.load_digits"
     task = "classification"
     features = 64
@@ -77,6 +78,7 @@ class Iris(BundledEntry):
     """150 irises of three species, four lengths each."""
 
     paper = "Fisher 1936"
+    pitfall = "Its validation rows are few: one more wrong is several percent."
     target = "sklearn.datasets.load_iris"
     task = "classification"
     features = 4
@@ -90,6 +92,7 @@ class Wine(BundledEntry):
     """178 wines of three growers, 13 chemical quantities whose scales differ a thousandfold."""
 
     paper = "Aeberhard and Forina, Wine, UCI 1991"
+    pitfall = "Not standardised, one column rules the gradient; standardised, it is soon solved to the last row."
     target = "sklearn.datasets.load_wine"
     task = "classification"
     features = 13
@@ -103,6 +106,7 @@ class BreastCancer(BundledEntry):
     """569 biopsies, 30 measurements, malignant or benign."""
 
     paper = "Wolberg et al., Breast Cancer Wisconsin (Diagnostic), UCI 1995"
+    pitfall = "Accuracy hides the costly mistake: look at what is missed of the malignant ones, class 0."
     target = "sklearn.datasets.load_breast_cancer"
     task = "classification"
     features = 30
@@ -116,6 +120,7 @@ class Diabetes(BundledEntry):
     """442 patients, ten measurements, the disease's progress after a year. Least squares reaches R2 0.5177."""
 
     paper = "Efron et al. 2004"
+    pitfall = "Mostly noise: more weights than a linear model has fit the training rows, and nothing else."
     target = "sklearn.datasets.load_diabetes"
     task = "regression"
     features = 10
@@ -145,6 +150,8 @@ class Spirals(GeneratorEntry):
     """Two spirals wound into each other: no straight line parts them, a small network does."""
 
     paper = "Lang and Witbrock 1988"
+    formula = "x = r (cos a, sin a) + noise e,  a = 2 pi turns r + pi class,  r^2 uniform in 0.01 to 1"
+    pitfall = "Too few units or too much noise, and it stays at the level of guessing for long: a plateau, no failure."
     target = "training.data.generators.spirals"
     task = "classification"
     features = 2
@@ -159,6 +166,8 @@ class Spirals(GeneratorEntry):
 class BadlyScaled(GeneratorEntry):
     """A linear rule with noise whose features' scales differ as told: the long valley that standardising removes."""
 
+    formula = "y = (z1 - z2 + z3 - z4) / 2 + noise e,  x_k = ratio^((k - 1) / 3) z_k,  z and e standard normal"
+    pitfall = "Not standardised, a rate that the steep direction bears leaves the flat one where it was."
     target = "training.data.generators.badly_scaled"
     task = "regression"
     features = 4
@@ -180,21 +189,25 @@ class RareEvent(GeneratorEntry):
     gradient is almost nothing for long and then large, which is where `adagrad_rms` bursts.
     """
 
+    formula = "x = z + [rare] apart (0.6, 0.8),  z standard normal"
+    pitfall = "A network that has learned nothing has an accuracy near 1."
     target = "training.data.generators.rare_event"
     task = "classification"
     features = 2
     classes = ("common", "rare")
     name: Literal["rare_event"] = "rare_event"
-    rare: Annotated[int, Ge(1), Le(500_000)] = 20
+    rare: Annotated[int, Ge(1), Le(500_000)] = Field(default=20, validate_default=True)
     """How many rows are of the rare class, at most half of all."""
     apart: Annotated[float, Ge(0), Le(100)] = 3.0
     """Distance between the centres of the clouds, in their standard deviations."""
 
-    @model_validator(mode="after")
-    def _rare_is_rare(self) -> RareEvent:
-        if self.rare > self.n // 2:
-            raise ValueError("rare must be at most half of n")
-        return self
+    @field_validator("rare")
+    @classmethod
+    def _is_rare(cls, rare: int, known: ValidationInfo) -> int:
+        n = known.data.get("n")  # None where it is wrong itself
+        if n is not None and rare > n // 2:
+            raise ValueError(f"{rare} rows of {n} are no rare class; set rare to at most {n // 2}")
+        return rare
 
     @property
     def class_counts(self) -> tuple[int, ...]:

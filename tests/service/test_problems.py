@@ -33,6 +33,14 @@ FAULTS = {
         {"training": {"layer_rates": {"0.*": -1}}},
         ("/training/layer_rates/0.*", "greater_than_equal", "input should be at least 0 and at most 1000"),
     ),
+    "a default that does not fit a knob that is given": (
+        {"dataset": {"name": "rare_event", "n": 30}},
+        ("/dataset/rare", "value_error", "20 rows of 30 are no rare class; set rare to at most 15"),
+    ),
+    "two knobs that do not fit each other": (
+        {"dataset": {"name": "rare_event", "n": 30, "rare": 16}},
+        ("/dataset/rare", "value_error", "16 rows of 30 are no rare class; set rare to at most 15"),
+    ),
     "a piece of a schedule": (
         {"schedule": [{"name": "linear", "steps": 5}, {"name": "cosine", "final": -1}]},
         ("/schedule/1/final", "greater_than_equal", "input should be at least 0 and at most 1000"),

@@ -15,5 +15,9 @@ def test_a_rare_event_has_as_many_rows_as_asked_and_lies_as_far_away():
 
 
 def test_more_than_half_of_the_rows_cannot_be_rare():
-    with pytest.raises(ValueError, match="at most half"):
-        NamedDatasetEntry.members()["rare_event"](n=10, rare=6)
+    entry = NamedDatasetEntry.members()["rare_event"]
+    assert entry(n=10, rare=5).class_counts == (5, 5)
+    with pytest.raises(ValueError, match="at most 5"):
+        entry(n=10, rare=6)
+    with pytest.raises(ValueError, match="at most 19"):
+        entry(n=39)
