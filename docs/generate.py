@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from api_schemas.catalog import FAMILIES, CatalogEntry
-from api_schemas.catalog.library import absent
+from api_schemas.catalog.optimizers_library import absent
 from service.app import create_app
 from storage.settings import Settings
 

@@ -7,13 +7,11 @@ from api_schemas.catalog.averaging import AveragingEntry
 from api_schemas.catalog.datasets import BundledEntry, GeneratorEntry
 from api_schemas.catalog.entry import CatalogEntry, Entry, Kind
 from api_schemas.catalog.initializations import InitializationEntry
-from api_schemas.catalog.library import LibraryOptimizer
 from api_schemas.catalog.losses import LossEntry
 from api_schemas.catalog.metrics import MetricEntry
 from api_schemas.catalog.models import ModelEntry
 from api_schemas.catalog.normalizations import NormalizationEntry
 from api_schemas.catalog.optimizers import OptimizerEntry
-from api_schemas.catalog.optimizers_around import AroundEntry
 from api_schemas.catalog.preprocessing import EncodingEntry, PreprocessingEntry
 from api_schemas.catalog.schedules import ScheduleEntry
 
@@ -37,4 +35,4 @@ FAMILIES: dict[Kind, type[Entry]] = {
 }
 """Each kind and the class whose named subclasses are its entries."""
 
-__all__ = ["FAMILIES", "AroundEntry", "CatalogEntry", "Entry", "Kind", "LibraryOptimizer"]
+__all__ = ["FAMILIES", "CatalogEntry", "Entry", "Kind"]

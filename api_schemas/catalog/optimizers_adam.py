@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Strict
 
-from api_schemas.catalog.optimizers import Epsilon, Fraction, LearningRate, NotNegative, PlainOptimizerEntry
+from api_schemas.catalog.optimizer_entry import Epsilon, Fraction, LearningRate, NotNegative, PlainOptimizerEntry
 
 Betas = Annotated[tuple[Fraction, Fraction], Strict(strict=False)]
 """Two decay rates; JSON has lists only, so a list of two is taken."""
@@ -36,6 +36,10 @@ class Adam(AdamEntry):
 
     formula = "m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;  w = w - lr (m/(1-b1^t)) / (sqrt(v/(1-b2^t)) + eps)"
     paper = "Kingma and Ba 2015"
+    pitfall = (
+        "A weight whose gradient is mostly nothing gets a long step when one comes, up to 7.3 lr by default; with too"
+        " small a b2 it may not converge at all (Reddi et al. 2018). Weight decay is weak where gradients are large."
+    )
     target = "torch.optim.Adam"
     form = "fused"
 
@@ -49,6 +53,10 @@ class AdamW(AdamEntry):
 
     formula = "w = w - lr weight_decay w, then Adam's step"
     paper = "Loshchilov and Hutter 2019"
+    pitfall = (
+        "The decay of a step is lr times weight_decay, so a lower lr decays less; the same number means another "
+        "strength than in `adam`."
+    )
     target = "torch.optim.AdamW"
     form = "fused"
 
@@ -64,6 +72,10 @@ class NAdam(AdamEntry):
 
     formula = "Adam with m replaced by b1_{t+1} m + (1 - b1_t) g, b1_t = b1 (1 - 0.5 0.96^(t momentum_decay))"
     paper = "Dozat 2016"
+    pitfall = (
+        "The momentum's schedule is by steps, not by the length of the run; near a good lr of Adam it is often too "
+        "fast."
+    )
     target = "torch.optim.NAdam"
     form = "foreach"
 
@@ -84,6 +96,10 @@ class RAdam(AdamEntry):
 
     formula = "rho_t = rho_inf - 2 t b2^t / (1 - b2^t);  while rho_t <= 5: w = w - lr m_hat, then Adam's step times r_t"
     paper = "Liu et al. 2020"
+    pitfall = (
+        "The steps before it trusts its divisor are as long as the gradient makes them: features that are not "
+        "standardised can throw it away there."
+    )
     target = "torch.optim.RAdam"
     form = "foreach"
 

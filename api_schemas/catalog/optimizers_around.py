@@ -8,7 +8,7 @@ from annotated_types import Ge, Le
 from pydantic import model_validator
 
 from api_schemas.catalog.call import Call
-from api_schemas.catalog.optimizers import NotNegative, OptimizerEntry, PlainOptimizer
+from api_schemas.catalog.optimizer_entry import NotNegative, OptimizerEntry, PlainOptimizer
 from api_schemas.catalog.optimizers_adam import Adam
 from api_schemas.catalog.optimizers_torch import Sgd
 

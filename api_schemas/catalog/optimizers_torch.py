@@ -1,20 +1,16 @@
-"""PyTorch's optimizers beside Adam's family, and the lecture's form of Adagrad."""
+"""Gradient descent and the adaptive rates before Adam, as PyTorch has them, and the lecture's form of Adagrad."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Gt, Le, Lt
 from pydantic import Strict, model_validator
 
-from api_schemas.base import Schema
-from api_schemas.catalog.entry import OneOf
-from api_schemas.catalog.optimizers import Epsilon, Fraction, LearningRate, NotNegative, PlainOptimizerEntry
-from api_schemas.catalog.optimizers_adam import AdamEntry, AdamW
+from api_schemas.catalog.optimizer_entry import Epsilon, Fraction, LearningRate, NotNegative, PlainOptimizerEntry
 
 ShrinkRate = Annotated[float, Gt(0), Lt(1)]
 GrowthRate = Annotated[float, Gt(1), Le(1e6)]
-Coefficient = Annotated[float, Ge(-1e6), Le(1e6)]
 
 
 class Sgd(PlainOptimizerEntry):
@@ -26,6 +22,10 @@ class Sgd(PlainOptimizerEntry):
 
     formula = "v = momentum v + (1 - dampening) g;  w = w - lr v   (nesterov: w = w - lr (g + momentum v))"
     paper = "Robbins and Monro 1951; Polyak 1964; Sutskever et al. 2013"
+    pitfall = (
+        "A rate above 2 / (largest curvature) diverges, and the gradient's scale is the step's: what is right for one"
+        " model or loss is wrong for the next."
+    )
     target = "torch.optim.SGD"
     momentum_knob = "momentum"
     usual_lr = (1e-4, 10.0)
@@ -59,6 +59,10 @@ class Adagrad(PlainOptimizerEntry):
 
     formula = "s = s + g^2;  w = w - lr / (1 + t lr_decay) g / (sqrt(s) + eps)"
     paper = "Duchi, Hazan and Singer 2011"
+    pitfall = (
+        "The sum never forgets: a burst of large gradients at the start makes every later step short, and a long run "
+        "stops before it has arrived."
+    )
     target = "torch.optim.Adagrad"
     form = "fused"
 
@@ -85,6 +89,10 @@ class AdagradRms(PlainOptimizerEntry):
 
     formula = "sigma_t = sqrt(1/(t+1) sum_{i<=t} g_i^2);  w = w - lr g_t / (sigma_t + eps)"
     paper = "Duchi, Hazan and Singer 2011, in the root-mean-square form of textbooks"
+    pitfall = (
+        "After n flat steps the first gradient makes a step of about sqrt(n) lr: the loss bursts. See the example "
+        "problem-of-adagrad."
+    )
     target = "training.optimizers.AdagradRms"
     form = "foreach"
 
@@ -105,6 +113,10 @@ class RmsProp(PlainOptimizerEntry):
 
     formula = "s = alpha s + (1 - alpha) g^2;  w = w - lr g / (sqrt(s) + eps)"
     paper = "Tieleman and Hinton, Neural Networks for Machine Learning, lecture 6.5, 2012"
+    pitfall = (
+        "Its average starts at zero and is not corrected, so the first steps are up to 1 / sqrt(1 - alpha) times lr "
+        "long; a warmup helps."
+    )
     target = "torch.optim.RMSprop"
     momentum_knob = "momentum"
     form = "foreach"
@@ -198,111 +210,3 @@ class Rprop(PlainOptimizerEntry):
     """By what a size shrinks when the sign turns, and grows while it stays."""
     step_sizes: Annotated[tuple[NotNegative, NotNegative], Strict(strict=False)] = (1e-6, 50.0)
     """Smallest and largest size."""
-
-
-class Adafactor(PlainOptimizerEntry):
-    """RMSProp that keeps, for each matrix, the averages of its rows and columns instead of one for each weight.
-
-    Needs almost no memory beside the weights, which is why large language models are trained by it. The step is
-    measured against the weights' own size, so lr is the largest relative change.
-    """
-
-    formula = (
-        "v = R C / sum(R), of the averages R of g^2 along rows and C along columns;  u = g / sqrt(v);  "
-        "w = w - max(eps2, rms(w)) min(lr, 1/sqrt(t)) u / max(1, rms(u) / d)"
-    )
-    paper = "Shazeer and Stern 2018"
-    pitfall = "Has no momentum. After 1 / lr^2 steps its rate decays as 1/sqrt(t) by itself, on top of a schedule."
-    target = "torch.optim.Adafactor"
-    form = "foreach"
-
-    name: Literal["adafactor"] = "adafactor"
-    lr: LearningRate = 0.01
-    """Largest change of the weights at a step, relative to their root mean square."""
-    beta2_decay: Annotated[float, Ge(-1e6), Le(0)] = -0.8
-    """How fast the average's memory grows: what is new weighs t^beta2_decay."""
-    eps: Annotated[tuple[Epsilon | None, Epsilon], Strict(strict=False)] = (None, 1e-3)
-    """Least squared gradient, by default the smallest difference of the numbers, and least size of the weights."""
-    d: Annotated[float, Ge(1), Le(1e6)] = 1.0
-    """Longest step as a root mean square, before lr; a longer one is shortened."""
-    weight_decay: NotNegative = 0.0
-    """Share of lr by which each weight shrinks at a step."""
-
-
-class Companion(Schema):
-    """What an optimizer for matrices alone has beside it."""
-
-    companion: Annotated[AdamEntry, OneOf(AdamEntry)] = AdamW()
-    """The optimizer of all weights that are no matrices: biases, norms and convolutions."""
-
-
-class Muon(Companion, PlainOptimizerEntry):
-    """Momentum whose step for a matrix is made orthogonal, so that all directions move alike.
-
-    For the matrices of hidden layers; all other weights are trained by `companion`. Few directions dominate a usual
-    gradient, and rare ones learn slowly; here they do not.
-    """
-
-    formula = (
-        "m = mu m + (1-mu) g;  O = NewtonSchulz(m), near U V^T of m = U S V^T;  W = W - lr sqrt(max(1, rows/columns)) O"
-    )
-    paper = "Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/"
-    pitfall = (
-        "Takes matrices alone; it also orthogonalises the first and the last layer, which the author gives to AdamW."
-    )
-    target = "torch.optim.Muon"
-    momentum_knob = "momentum"
-    matrices_only = True
-
-    name: Literal["muon"] = "muon"
-    lr: LearningRate = 0.001
-    """Learning rate of the matrices; the companion has its own."""
-    weight_decay: NotNegative = 0.1
-    """Share of lr by which each weight shrinks at a step."""
-    momentum: Fraction = 0.95
-    """Share of the old average that stays."""
-    nesterov: bool = True
-    """Look ahead: mix the newest gradient into the average once more."""
-    ns_coefficients: Annotated[tuple[Coefficient, Coefficient, Coefficient], Strict(strict=False)] = (
-        3.4445,
-        -4.775,
-        2.0315,
-    )
-    """Of the polynomial a X + b (X X^T) X + c (X X^T)^2 X that each Newton-Schulz iteration applies."""
-    eps: Epsilon = 1e-7
-    """Least norm by which the matrix is divided first."""
-    ns_steps: Annotated[int, Ge(1), Lt(100)] = 5
-    """Newton-Schulz iterations."""
-    adjust_lr_fn: Literal["original", "match_rms_adamw"] | None = None
-    """How lr follows a matrix's shape: `original`, also by default, or so that steps are as long as AdamW's."""
-
-
-class Lbfgs(PlainOptimizerEntry):
-    """A quasi-Newton method: estimates the curvature from past gradients and goes where a parabola has its minimum.
-
-    The method of choice for small, smooth problems on the whole dataset: set batch_size to all training rows. One
-    step evaluates the loss up to max_eval times.
-    """
-
-    formula = "d = -H g, H the inverse curvature estimated from the last history_size changes of w and g;  w = w + lr d"
-    paper = "Liu and Nocedal 1989"
-    pitfall = "In mini-batches the differences of gradients are noise, and so is the curvature: it may diverge."
-    target = "torch.optim.LBFGS"
-    needs = "closure"
-    one_group = True
-
-    name: Literal["lbfgs"] = "lbfgs"
-    lr: LearningRate = 1.0
-    """Length of a step along the direction; 1 is Newton's."""
-    max_iter: Annotated[int, Ge(1), Le(10_000)] = 20
-    """Iterations of one step."""
-    max_eval: Annotated[int, Ge(1), Le(100_000)] | None = None
-    """Evaluations of the loss in one step, by default 5/4 of max_iter."""
-    tolerance_grad: NotNegative = 1e-7
-    """Ends a step when no part of the gradient is larger."""
-    tolerance_change: NotNegative = 1e-9
-    """Ends a step when loss and weights change less."""
-    history_size: Annotated[int, Ge(1), Le(10_000)] = 100
-    """How many changes the curvature is estimated from; each costs memory of all weights twice."""
-    line_search_fn: Literal["strong_wolfe"] | None = None
-    """`strong_wolfe` searches for a length that lowers the loss enough, instead of taking lr."""

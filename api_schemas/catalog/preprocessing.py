@@ -192,6 +192,10 @@ class OneHot(EncodingEntry):
     """A column of 0 and 1 for each category of the dataset; an unseen category is all 0."""
 
     formula = "x'_k = 1 if x = category k, else 0"
+    pitfall = (
+        "A column with many categories becomes as many columns, most of them almost always 0; what was not seen looks"
+        " alike, whatever it is."
+    )
     name: Literal["onehot"] = "onehot"
 
 

@@ -16,6 +16,7 @@ class CosineRestarts(ScheduleEntry):
 
     formula = "f = final + (1 - final) (1 + cos(pi t / T)) / 2,  t since the last restart,  T times multiplier at each"
     paper = "Loshchilov and Hutter 2017"
+    pitfall = "After each restart the loss is worse for a while: judge, and stop, just before one."
     name: Literal["cosine_restarts"] = "cosine_restarts"
     every: Annotated[int, Ge(1), Le(10**9)] = 10
     """Length of the first cycle."""
@@ -44,6 +45,7 @@ class Cyclic(ScheduleEntry):
 
     formula = "f = low + (high - low) max(0, 1 - |t / half - 2 c - 1|),  c the number of whole cycles"
     paper = "Smith 2017"
+    pitfall = "The loss goes up and down with it, and a run that ends near a top ends worse than it was."
     name: Literal["cyclic"] = "cyclic"
     low: Factor = 0.1
     """Factor at the bottom."""
@@ -68,6 +70,10 @@ class OneCycle(ScheduleEntry):
 
     formula = "f from 1 / start to 1 within rise n - 1 steps, then to 1 / (start end) at step n - 1, along half cosines"
     paper = "Smith and Topin 2018"
+    pitfall = (
+        "It is made for one length of run: stopped early it has not come down. Its top is the given lr, so give a "
+        "higher one than for a constant rate."
+    )
     name: Literal["one_cycle"] = "one_cycle"
     rise: Annotated[float, Gt(0), Lt(1)] = 0.3
     """Share of the piece that rises."""
@@ -89,6 +95,7 @@ class Noam(ScheduleEntry):
 
     formula = "f = min((i + 1) / warmup, sqrt(warmup / (i + 1)))"
     paper = "Vaswani et al. 2017"
+    pitfall = "Its top is at the warmup's end; a short run with the usual 4000 steps of warmup never gets there."
     name: Literal["noam"] = "noam"
     warmup: Annotated[int, Ge(1), Le(10**9)] = 4000
     """Steps of the rise."""
@@ -102,6 +109,7 @@ class Wsd(ScheduleEntry):
 
     formula = "f = i / (warmup n), then 1, then 1 - (1 - final) g((i - (1 - decay) n) / (decay n))"
     paper = "Hu et al. 2024 (MiniCPM); Haegele et al. 2024 for the root"
+    pitfall = "Until the decay sets in the loss looks worse than a cosine's; most of the gain is in the last part."
     name: Literal["wsd"] = "wsd"
     warmup: Annotated[float, Ge(0), Le(0.5)] = 0.05
     """Share of the piece that rises."""

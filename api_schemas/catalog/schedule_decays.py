@@ -16,6 +16,10 @@ class Constant(ScheduleEntry):
     """The same rate all along."""
 
     formula = "f = value"
+    pitfall = (
+        "Noise of the batches keeps the weights at a distance from the minimum that grows with the rate; nothing "
+        "brings them closer."
+    )
     name: Literal["constant"] = "constant"
     value: Factor = 1.0
     """What the learning rate is multiplied with."""
@@ -37,6 +41,7 @@ class LinearWarmup(ScheduleEntry):
 
     formula = "f = initial + (1 - initial) i / n"
     paper = "Goyal et al. 2017"
+    pitfall = "Alone it leaves the run at the full rate; let a decay follow. Longer than the run, it never arrives."
     name: Literal["linear_warmup"] = "linear_warmup"
     initial: Annotated[float, Ge(0), Le(1)] = 0.01
     """Factor of the first step; at 0 that step does nothing."""
@@ -49,6 +54,7 @@ class Linear(ScheduleEntry):
     """A straight line from one factor to another."""
 
     formula = "f = initial + (final - initial) i / n"
+    pitfall = "To zero at the end it wastes the last steps; with an end that is too high it does not settle."
     name: Literal["linear"] = "linear"
     initial: Factor = 1.0
     """Factor at the start."""
@@ -68,6 +74,10 @@ class Cosine(ScheduleEntry):
 
     formula = "f = final + (initial - final) (1 + cos(pi i / n)) / 2"
     paper = "Loshchilov and Hutter 2017"
+    pitfall = (
+        "It depends on the end: a run stopped early is judged at a rate that is still high, and one made longer has "
+        "to start over."
+    )
     name: Literal["cosine"] = "cosine"
     initial: Factor = 1.0
     """Factor at the start."""
@@ -86,6 +96,7 @@ class Exponential(ScheduleEntry):
     """Shrinks by the same factor in every step or epoch."""
 
     formula = "f = gamma^(i / unit)"
+    pitfall = "A gamma that is a little too small ends the training early: 0.9 each epoch leaves 0.5 % after 50."
     name: Literal["exponential"] = "exponential"
     gamma: Gamma = 0.95
     """What one unit leaves of the rate."""
@@ -100,6 +111,7 @@ class Step(ScheduleEntry):
     """Stays, then drops, again and again: a staircase."""
 
     formula = "f = gamma^floor(i / (every unit))"
+    pitfall = "Between drops nothing is gained once noise rules, and when to drop has to be known."
     name: Literal["step"] = "step"
     gamma: Gamma = 0.1
     """What a drop leaves of the rate."""
@@ -117,6 +129,9 @@ class MultiStep(ScheduleEntry):
 
     formula = "f = gamma^(number of milestones passed)"
     paper = "He et al. 2016"
+    pitfall = (
+        "The milestones are for one length of run, dataset and batch size; for another they are too early or too late."
+    )
     name: Literal["multi_step"] = "multi_step"
     gamma: Gamma = 0.1
     """What a drop leaves of the rate."""
@@ -140,6 +155,7 @@ class Polynomial(ScheduleEntry):
     """Falls by a power of what is left of the piece; at 1 a straight line, above 1 faster at first."""
 
     formula = "f = final + (1 - final) (1 - i / n)^power"
+    pitfall = "A high power leaves almost no rate for the second half of the run."
     name: Literal["polynomial"] = "polynomial"
     power: Annotated[float, Gt(0), Le(10)] = 2.0
     """The exponent."""
@@ -159,6 +175,7 @@ class InverseSqrt(ScheduleEntry):
 
     formula = "f = sqrt(timescale / (i + timescale))"
     paper = "Vaswani et al. 2017; Zhai et al. 2022"
+    pitfall = "It never gets small enough to settle: let a short linear fall follow where the run ends."
     name: Literal["inverse_sqrt"] = "inverse_sqrt"
     timescale: Annotated[int, Ge(1), Le(10**9)] = 1000
     """Steps after which the rate is at 71%; four times as many and it is at 45%."""
@@ -172,6 +189,7 @@ class OneOverT(ScheduleEntry):
 
     formula = "f = 1 / (1 + decay i / unit)"
     paper = "Robbins and Monro 1951"
+    pitfall = "Soon too slow: after n times 1 / decay units the rate is 1 / n, long before a network has arrived."
     name: Literal["one_over_t"] = "one_over_t"
     decay: Annotated[float, Gt(0), Le(1e6)] = 1.0
     """How fast: at 1 the rate is halved after one unit."""
@@ -187,6 +205,9 @@ class Rex(ScheduleEntry):
 
     formula = "f = (1 - i / n) / (1 - i / (2 n))"
     paper = "Chen, Wolfe and Kyrillidis 2022"
+    pitfall = (
+        "The rate is high until shortly before the end, and so is the noise: stopped early, it is worse than a cosine."
+    )
     name: Literal["rex"] = "rex"
 
     def factor(self, step: int, length: int, steps_per_epoch: int) -> float:
@@ -198,6 +219,7 @@ class Tanh(ScheduleEntry):
 
     formula = "f = (1 - tanh(lower + (upper - lower) i / n)) / 2"
     paper = "Hsueh, Li and Wu 2019"
+    pitfall = "With bounds far apart most of the run is at the full rate or at none, and the fall between is a step."
     name: Literal["tanh"] = "tanh"
     lower: Annotated[float, Ge(-20), Le(0)] = -6.0
     """Argument at the start; the lower, the longer it stays high."""

@@ -9,9 +9,9 @@ import pytorch_optimizer
 import torch
 from annotated_types import Ge, Gt, Le, Lt
 
-from api_schemas.catalog.library import LibraryOptimizer, absent
 from api_schemas.catalog.optimizers import OptimizerEntry
 from api_schemas.catalog.optimizers_around import AroundEntry
+from api_schemas.catalog.optimizers_library import LibraryOptimizer, absent
 from tests.small import Small
 from training.build import evaluate, resolve
 from training.checkpoint import digest, load_state, save_state

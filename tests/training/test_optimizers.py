@@ -174,7 +174,7 @@ def test_an_optimizer_that_keeps_what_cannot_be_written_is_refused_when_it_is_sa
 
 
 NAMED_ONE = """
-from api_schemas.catalog import LibraryOptimizer
+from api_schemas.catalog.optimizers import LibraryOptimizer
 from api_schemas.jobs import JobSpec
 JobSpec.model_validate({"dataset": {"name": "iris"}, "optimizer": {"name": "adabelief"}})
 assert [entry.__name__ for entry in LibraryOptimizer.__subclasses__()] == ["AdaBelief"]

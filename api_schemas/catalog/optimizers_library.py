@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field, Strict, create_model, model_validator
 
 from api_schemas.catalog.call import Call
 from api_schemas.catalog.entry import Entry
-from api_schemas.catalog.optimizers import LearningRate, PlainOptimizerEntry
-from api_schemas.catalog.optimizers_torch import Companion
+from api_schemas.catalog.optimizer_entry import LearningRate, PlainOptimizerEntry
+from api_schemas.catalog.optimizers_matrix import Companion
 
 LIBRARY = Path(__file__).with_name("library.json")
 """Written by `docs/library.py` from the library itself: Apache-2.0, see NOTICE."""
@@ -64,6 +64,11 @@ class Record(BaseModel):
     name: str
     target: str
     summary: str
+    use: str = ""
+    """When one would take it."""
+    formula: str = ""
+    pitfall: str = ""
+    """What goes wrong with it, beside what `needs` costs."""
     paper: str = ""
     needs: Needs = Needs()
     knobs: list[Knob]
@@ -136,16 +141,17 @@ def _entry(name: str) -> type[LibraryOptimizer]:
     bases = (Companion, LibraryOptimizer) if record.needs.matrices_only else (LibraryOptimizer,)
     fields["name"] = (Literal[record.name], record.name)
     title = record.target.rpartition(".")[2]
-    entry: Any = create_model(title, __base__=bases, __module__=__name__, __doc__=record.summary, **fields)
+    doc = f"{record.summary}\n\n{record.use}".rstrip()
+    entry: Any = create_model(title, __base__=bases, __module__=__name__, __doc__=doc, **fields)
     for declared, value in record.needs:
         setattr(entry, declared, value)
-    entry.target, entry.paper = record.target, record.paper
+    entry.target, entry.formula, entry.paper = record.target, record.formula, record.paper
     entry.fixed, entry.ordered = record.fixed, record.ordered
-    entry.pitfall = _pitfall(record.needs)
+    entry.pitfall = f"{record.pitfall} {_costs(record.needs)}".strip()
     return entry
 
 
-def _pitfall(needs: Needs) -> str:
+def _costs(needs: Needs) -> str:
     """What its needs cost."""
     sentences = {
         "Each step differentiates the gradient once more, which takes about as long again.": needs.needs == "graph",
