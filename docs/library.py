@@ -11,6 +11,7 @@ import math
 import re
 import sys
 import textwrap
+import tomllib
 import types
 import typing
 from pathlib import Path
@@ -21,7 +22,7 @@ import torch
 from pytorch_optimizer.optimizer import OPTIMIZERS
 from pytorch_optimizer.optimizer.utils.matrix import NS_COEFFICIENTS
 
-from api_schemas.catalog.library import LIBRARY, Bounds, Knob, Library, Needs, Record
+from api_schemas.catalog.optimizers_library import LIBRARY, Bounds, Knob, Library, Needs, Record
 
 TORCH_HAS = {
     *("adadelta", "adafactor", "adam", "adamax", "adamw", "asgd", "lbfgs", "muon", "nadam", "radam", "rmsprop", "sgd")
@@ -31,16 +32,22 @@ TORCH_HAS = {
 ABSENT = {
     "a2grad": "Has no learning rate: a schedule would act on nothing.",
     "adalomo": "Updates the weights within the backward pass, where no gradient can be measured or clipped.",
+    "adamc": "Scales the decay of groups that are marked as normalised, which no job marks; without it is AdamW.",
+    "adamwsn": "Normalises groups that are marked for it, which no job marks; without it is AdamW.",
     "alig": "Has no learning rate: a schedule would act on nothing.",
+    "apollo": "Projects groups of weights that name a rank, which no job can; without one it is AdamW.",
     "bsam": "Has to be told how many rows it trains on; evaluates weights drawn at random.",
     "demo": "Is for several machines, and needs a library that is not installed.",
     "distributedmuon": "Is for several machines.",
+    "fira": "Projects groups of weights that name a rank, which no job can; without one it is AdamW.",
     "fromage": "Its licence (CC BY-NC-SA 4.0) forbids commercial use.",
+    "galore": "Projects groups of weights that name a rank, which no job can; without one it is AdamW.",
     "lomo": "Updates the weights within the backward pass, where no gradient can be measured or clipped.",
     "lorarite": "Trains pairs of low-rank factors (LoRA), which no model of the catalog has.",
     "magma": "Keeps its state by the weights' addresses in memory, which another process has not.",
     "nero": "Its licence (CC BY-NC-SA 4.0) forbids commercial use.",
     "ranger21": "Has a schedule of its own for the whole run, against the job's.",
+    "scionlight": "Keeps its momentum in the gradient, which is cleared before each step.",
     "swats": "Sets its own learning rate once it turns into SGD, against the job's schedule.",
 }
 """Names of the library that no job can use, and why."""
@@ -48,8 +55,10 @@ ABSENT = {
 NOT_A_KNOB = {
     "bf16_sr": "for bfloat16 weights",
     "data_format": "goes with merge_dims",
+    "extra_l2": "makes weights grow, as its sign is the wrong one",
     "foreach": "decided by the device",
     "fused": "not to be had in this form",
+    "lambda_rank": "draws from Python's own random numbers, which are not the run's",
     "maximize": "a loss is made small",
     "norm_type": "all but the automatic choice fail on some weight of a network",
     "master_weight_bits": "the number format is the job's",
@@ -58,22 +67,33 @@ NOT_A_KNOB = {
     "num_embeds": "for transformers",
     "num_heads": "for transformers",
     "num_query_groups": "for transformers",
-    "progressive_iter": "draws from Python's own random numbers, which are not the run's",
+    "qk_clip_alpha": "for attention scores, which no job hands on",
+    "qk_clip_threshold": "for attention scores, which no job hands on",
     "wd_schedule": "the job has a schedule for weight decay",
 }
 """Arguments that a job does not set, and why."""
 
 FIXED: dict[str, dict[str, bool | float]] = {
+    "apollodqn": {"warmup_steps": 1, "init_lr": 0.0},  # a warmup is the job's schedule's
     "grokfastadamw": {"normalize_lr": False},  # the step would take a third of the lr that the job says
     "kron": {"balance_prob": 0.0},  # it draws from NumPy's numbers, not the run's
+    "ranger": {"degenerated_to_sgd": True},  # without it the steps before the rectification go uphill
+    "schedulefreeradam": {"silent_sgd_phase": True},  # without it the first steps have rate 1, whatever lr is
 }
 """Arguments that are the same for every job, where the library's default would not do."""
 
 FLOAT32_ONLY = {"fadam"}
 """What keeps some of its state in float32 and then cannot mix it with weights of float64."""
 
-NO_MOMENTUM = {"aggmo", "scion", "scionlight"}
-"""Where the knob of that name is none that can go along a schedule: a key of the state, or the share of the new."""
+ONE_GROUP = {"emofact", "emolynx", "emonavi"}
+"""What follows the loss anew for each group of weights, so that several would make its averages run ahead."""
+
+NO_MOMENTUM = {"adai", "adasmooth", "aggmo", "scion"}
+"""Where the knob of that name is none that can go along a schedule: no momentum, a key of the state, or the share of
+the new."""
+
+NOT_ZERO = {"accsgd": {"kappa", "xi", "constant"}}
+"""What the library's checks let be 0 and its steps divide by."""
 
 PRESETS = {"ns_coeffs": list(NS_COEFFICIENTS)}
 """Texts that an argument takes beside numbers."""
@@ -103,6 +123,9 @@ TABLE_NAMES = {
 UNLISTED = {"LARS": ("Large Batch Training of Convolutional Networks", "https://arxiv.org/abs/1708.03888")}
 """Papers that the table has not."""
 
+NOTES = Path(__file__).with_name("library_notes.toml")
+"""What the library does not say of its optimizers: formula, use and pitfall of each, read from their source."""
+
 _ROOM = "pytorch_optimizer.optimizer."
 
 HUGE = 1e6
@@ -112,18 +135,22 @@ HUGE = 1e6
 def library() -> Library:
     """Everything that the catalog takes from the library."""
     names = sorted(name for name in OPTIMIZERS if name not in TORCH_HAS and name not in ABSENT)
+    notes = tomllib.loads(NOTES.read_text())
+    if set(notes) != set(names):
+        raise LookupError(f"{NOTES.name} and the library differ in {', '.join(sorted(set(notes) ^ set(names)))}")
     return Library(
         version=importlib.metadata.version("pytorch_optimizer"),
-        records=[_record(name, OPTIMIZERS[name]) for name in names],
+        records=[_record(name, OPTIMIZERS[name], notes[name]) for name in names],
         absent=ABSENT,
     )
 
 
-def _record(name: str, target: type[torch.optim.Optimizer]) -> Record:
+def _record(name: str, target: type[torch.optim.Optimizer], notes: dict[str, str]) -> Record:
     if not hasattr(pytorch_optimizer, target.__name__):
         raise LookupError(f"{target} cannot be named")
     arguments = inspect.signature(target).parameters
     meanings, checks, group = _meanings(target), _checks(target), _group(target)
+    checks |= {knob: checks[knob].model_copy(update={"low": None, "above": 0}) for knob in NOT_ZERO.get(name, ())}
     knobs = [
         knob
         for argument in list(arguments.values())[1:]
@@ -135,7 +162,7 @@ def _record(name: str, target: type[torch.optim.Optimizer]) -> Record:
         name=name,
         target=f"pytorch_optimizer.{target.__name__}",
         summary=_summary(target),
-        paper=_paper(target.__name__),
+        **{"paper": _paper(target.__name__)} | notes,
         needs=_needs(name, target, group),
         knobs=knobs,
         fixed=FIXED.get(name, {}),
@@ -164,6 +191,7 @@ def _needs(name: str, target: type[torch.optim.Optimizer], group: dict[str, Any]
         matrices_only="only supports 2D parameters" in source,
         matrices_flag="use_muon" if _flags(target) else "",
         float32_only=name in FLOAT32_ONLY,
+        one_group=name in ONE_GROUP,
         takes_model="model" in inspect.signature(target).parameters,
         momentum_knob=_momentum_knob(group) if name not in NO_MOMENTUM else "",
     )

@@ -14,8 +14,9 @@ from pathlib import Path
 import contourpy
 import numpy as np
 import torch
+from pydantic import TypeAdapter
 
-from api_schemas.catalog.optimizers import OptimizerEntry
+from api_schemas.catalog.optimizers import Optimizer, OptimizerEntry
 from training.surfaces import SURFACES, Point, Surface, descend
 
 FOLDER = Path(__file__).parent.parent / "service" / "pictures" / "optimizers"
@@ -111,7 +112,7 @@ def _contours(surface: Surface) -> list[np.ndarray]:
     heights = surface.value(x, y).numpy()
     levels = np.geomspace(heights.max() / 3000, heights.max() / 1.5, _LEVELS)
     generator = contourpy.contour_generator(xs, ys, heights)
-    return [line for level in levels for line in generator.lines(level)]
+    return [np.asarray(line) for level in levels for line in generator.lines(level)]
 
 
 def _pixels(points: np.ndarray, surface: Surface, width: float, height: float) -> list[tuple[float, float]]:
@@ -157,7 +158,11 @@ def _knobs(entry: OptimizerEntry) -> str:
 
 def stale() -> list[str]:
     """Optimizers whose picture is missing or was drawn with other defaults."""
-    return [name for name, entry in OptimizerEntry.members().items() if not _is_current(name, entry())]
+    return [name for name in OptimizerEntry.names() if not _is_current(name, _default(name))]
+
+
+def _default(name: str) -> OptimizerEntry:
+    return TypeAdapter(Optimizer).validate_python({"name": name})
 
 
 def _is_current(name: str, entry: OptimizerEntry) -> bool:
@@ -176,7 +181,7 @@ def main() -> int:
         return 1 if wanted else 0
     FOLDER.mkdir(parents=True, exist_ok=True)
     for place, name in enumerate(wanted, start=1):
-        entry = OptimizerEntry.members()[name]()
+        entry = _default(name)
         walks = [best_walk(entry, surface) for surface in SURFACES]
         (FOLDER / f"{name}.svg").write_text(draw(name, _knobs(entry), walks))
         print(f"{place}/{len(wanted)} {name}: lr " + ", ".join(f"{walk.rate:g}" for walk in walks))

@@ -55,6 +55,7 @@ class Needs(BaseModel):
     matrices_flag: str = ""
     takes_model: bool = False
     float32_only: bool = False
+    one_group: bool = False
     momentum_knob: Literal["momentum", "betas", ""] = ""
 
 

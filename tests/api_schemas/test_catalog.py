@@ -38,6 +38,17 @@ assert "### `sign_descent`" in catalog()
 """
 
 
+KINDS = """
+from api_schemas.catalog import FAMILIES
+assert all(family.names() for family in FAMILIES.values()), {kind: family.names() for kind, family in FAMILIES.items()}
+"""
+
+
+def test_the_catalog_alone_has_entries_of_every_kind():
+    done = subprocess.run([sys.executable, "-c", KINDS], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_adding_an_entry_is_adding_a_class():
     done = subprocess.run([sys.executable, "-c", ADDED], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -48,6 +59,17 @@ def test_an_entry_tells_what_it_is_and_what_each_knob_means(entry):
     told = entry.describe()
     assert told.summary.endswith((".", ":"))
     assert all(knob.get("description") for knob in told.knobs.values())
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry.kind}-{entry.model_fields['name'].default}")
+def test_an_entry_tells_its_formula_and_what_goes_wrong_with_it(entry):
+    told = entry.describe()
+    assert told.formula or entry.kind == "datasets"
+    assert told.pitfall.endswith(".")
+
+
+def test_an_optimizer_tells_where_it_comes_from():
+    assert [name for name, entry in FAMILIES["optimizers"].members().items() if not entry.paper] == []
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry.kind}-{entry.model_fields['name'].default}")

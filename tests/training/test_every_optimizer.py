@@ -25,7 +25,7 @@ KNOBS = {
 }
 SLOW = {
     10: """radam muon accsgd adalite adapnm adashift amos ano dadaptadagrad diffgrad dualadam ftrl gravity kron lamb
-        laprop lion racs rose scalableshampoo schedulefreeradam scion scionlight shampoo sophiah spectralsphere srmm tam
+        laprop lion racs rose scalableshampoo schedulefreeradam scion shampoo sophiah spectralsphere srmm tam
         lookahead""",
     100: "sgd asgd adai adamod grokfastadamw lars pid pnm qhm ranger sara sgdp sgdw simplifiedademamix sam",
 }
