@@ -7,6 +7,7 @@ import inspect
 import json
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,20 @@ _NOTE = "<!-- Written by `make docs` from the code; change it there. -->\n\n"
 def catalog() -> str:
     """Every catalog entry: formula, use, knobs."""
     parts = [_NOTE, "# The catalog\n\nEverything that a job can name. `GET /v1/catalog` says the same.\n"]
+    seen: Counter[str] = Counter()
     for kind, family in FAMILIES.items():
         parts.append(f"\n## {kind.capitalize()}\n\n{inspect.cleandoc(family.__doc__ or '')}\n")
+        parts.append(f"\n{_contents(family.names(), seen)}\n")
         parts += [_entry(entry.describe()) for entry in family.members().values()]
         parts += [_absent()] if kind == "optimizers" else []
     return "".join(parts)
+
+
+def _contents(names: list[str], seen: Counter[str]) -> str:
+    """Links to the entries of a kind; the anchor of a name that other kinds have too counts them."""
+    links = {name: f"[{name}](#{name}-{seen[name]})" if seen[name] else f"[{name}](#{name})" for name in names}
+    seen.update(names)
+    return " · ".join(links[name] for name in sorted(links))
 
 
 def settings() -> str:
@@ -94,12 +104,18 @@ def _bounds(knob: dict[str, Any]) -> str:
     choices = [choice for choice in knob.get("anyOf", [knob]) if choice.get("type") != "null"]
     if "catalog" in knob:
         return f"one of the {knob['catalog']}"
-    shown = []
-    for choice in choices:
-        low = next((f"{sign} {choice[key]:g}" for key, sign in _LOW.items() if key in choice), "")
-        high = next((f"{sign} {choice[key]:g}" for key, sign in _HIGH.items() if key in choice), "")
-        shown.append(" ".join(part for part in (choice.get("type", ""), low, high) if part))
-    return ", ".join(shown)
+    return ", ".join(_range(choice) for choice in choices)
+
+
+def _range(choice: dict[str, Any]) -> str:
+    if "prefixItems" in choice:
+        places = [_range(item) for item in choice["prefixItems"]]
+        return f"{len(places)} of {places[0]}" if len(set(places)) == 1 else "; ".join(places)
+    if "items" in choice:
+        return f"list of {_range(choice['items'])}"
+    low = next((f"{sign} {choice[key]:g}" for key, sign in _LOW.items() if key in choice), "")
+    high = next((f"{sign} {choice[key]:g}" for key, sign in _HIGH.items() if key in choice), "")
+    return " ".join(part for part in (choice.get("type", ""), low, high) if part)
 
 
 _LOW = {"minimum": "≥", "exclusiveMinimum": ">"}
