@@ -220,6 +220,39 @@ def test_a_parquet_file_reads_like_the_csv_of_the_same_table(upload, tmp_path):
     assert column(found, "d").stats.categories == ["false", "true"]
 
 
+@pytest.fixture(params=["csv", "tsv", "parquet"])
+def of_header(request, tmp_path):
+    """A file of a kind with any header and a row of numbers, and the kind."""
+
+    def write(*names):
+        frame, path = pl.DataFrame({name: [1.0] for name in names}), tmp_path / "table"
+        if request.param == "parquet":
+            frame.write_parquet(path)
+        else:
+            frame.write_csv(path, separator="," if request.param == "csv" else "\t")
+        return path.read_bytes(), request.param
+
+    return write
+
+
+def test_a_column_without_a_name_is_called_by_its_place_in_files_of_every_kind(upload, of_header):
+    assert upload(*of_header("a", "", " b ", "  ")).preview.columns == ["a", "column_2", "b", "column_4"]
+
+
+@pytest.mark.parametrize(
+    ("names", "code", "said"),
+    [
+        (["a", " a"], "duplicate_column", "2 columns are called 'a'"),
+        (["column_2", ""], "duplicate_column", "2 columns are called 'column_2'"),
+        (["a", "b" * 1001], "long_name", "column 2 has 1001 characters"),
+    ],
+)
+def test_names_that_no_job_could_tell_are_refused_in_files_of_every_kind(refusal, of_header, names, code, said):
+    fault = refusal(*of_header(*names))
+    assert fault.code == code
+    assert said in fault.message
+
+
 @pytest.mark.parametrize("value", [[1, 2], {"x": 1}, b"\xff\xfe"])
 def test_a_parquet_file_of_other_things_than_values_is_refused(refusal, tmp_path, value):
     pl.DataFrame({"a": [value]}).write_parquet(tmp_path / "table.parquet")

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from training.data.filling import stand_in
+from training.data.reading import column_names
 from training.data.tables import MISSING
 
 
@@ -31,17 +32,16 @@ def read_text(path: str, separators: str) -> tuple[dict[str, list[str]], bool]:
         lines = file.readlines()
     separator = max(separators, key=lambda mark: len(next(csv.reader(lines, delimiter=mark))))
     header, *rows = ([cell.strip() for cell in row] for row in csv.reader(lines, delimiter=separator))
-    names = [name or f"column_{number}" for number, name in enumerate(header, 1)]
     columns = zip(*(row for row in rows if any(row)), strict=True)
-    return {name: list(cells) for name, cells in zip(names, columns, strict=True)}, separator == ";"
+    return {name: list(cells) for name, cells in zip(column_names(header), columns, strict=True)}, separator == ";"
 
 
 def read_parquet(path: str) -> dict[str, list[str]]:
     """The columns of a Parquet file by name, as text; rows with nothing in them are left out."""
-    columns = pl.read_parquet(path).cast(pl.String).fill_null("").to_dict(as_series=False)
-    rows = ([cell.strip() for cell in row] for row in zip(*columns.values(), strict=True))
-    kept = zip(*(row for row in rows if any(row)), strict=True)
-    return {name: list(cells) for name, cells in zip(columns, kept, strict=True)}
+    frame = pl.read_parquet(path).cast(pl.String).fill_null("")
+    rows = ([cell.strip() for cell in row] for row in frame.iter_rows())
+    columns = zip(*(row for row in rows if any(row)), strict=True)
+    return {name: list(cells) for name, cells in zip(column_names(frame.columns), columns, strict=True)}
 
 
 def as_numbers(cells: list[str], decimal_comma: bool = False) -> np.ndarray:

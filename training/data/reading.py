@@ -16,6 +16,8 @@ from api_schemas.datasets import Format
 from api_schemas.errors import Fault
 
 MAX_COLUMNS = 10_000
+MAX_NAME = 1000
+"""Characters of a column's name, as a job or a correction may give it."""
 _SAMPLE_BYTES = 1 << 20
 _SIGNATURES = {
     b"\x89PNG": "a PNG image",
@@ -70,13 +72,12 @@ def read(path: Path, format: Format) -> Cells:  # noqa: A002 - the contract's ow
 def _read_parquet(path: Path) -> Cells:
     try:
         frame = pl.read_parquet(path)
-        names = frame.columns
+        frame.columns = _usable_names(frame.columns)
         _refuse_nested(frame)
-        columns = {name: frame[name].cast(pl.String) for name in names}
+        columns = frame.cast(pl.String).to_dict()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:200]
         raise UnreadableTable("not_a_table", f"this is no Parquet table of plain columns: {reason}") from error
-    _check_names(names)
     return _without_empty_rows(columns, decimal_comma=False)
 
 
@@ -92,7 +93,6 @@ def _read_text(path: Path, separator: str | None) -> Cells:
     _refuse_other_kinds(sample)
     _refuse_other_encodings(path)
     names, separator = _header(path, separator)
-    _check_names(names)
     frame = _parse(path, separator, len(names))
     # polars pads a short row with nothing, so only a gap in the last column can hide one: the slow look is rare.
     if frame.width != len(names) or frame[:, -1].null_count():
@@ -159,11 +159,16 @@ def _header(path: Path, separator: str | None) -> tuple[list[str], str]:
     marks = [separator] if separator else [",", ";", "\t"]
     headers = {mark: next(_records(path, mark, strict=False), []) for mark in marks}
     best = max(headers, key=lambda mark: len(headers[mark]))
-    names = [name.strip() or f"column_{number}" for number, name in enumerate(headers[best], 1)]
-    return names, best
+    return _usable_names(headers[best]), best
 
 
-def _check_names(names: list[str]) -> None:
+def column_names(header: list[str]) -> list[str]:
+    """What the columns are called; one without a name is called by its place, counted from 1."""
+    return [name.strip() or f"column_{place}" for place, name in enumerate(header, 1)]
+
+
+def _usable_names(header: list[str]) -> list[str]:
+    names = column_names(header)
     if not names:
         raise UnreadableTable("not_a_table", "the first line is blank; begin the file with the names of its columns")
     if len(names) > MAX_COLUMNS:
@@ -171,6 +176,13 @@ def _check_names(names: list[str]) -> None:
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
         raise UnreadableTable("duplicate_column", f"{times} columns are called {name!r}; give each its own name")
+    longest = max(names, key=len)
+    if len(longest) > MAX_NAME:
+        place, length = names.index(longest) + 1, len(longest)
+        raise UnreadableTable(
+            "long_name", f"the name of column {place} has {length} characters; shorten it to at most {MAX_NAME}"
+        )
+    return names
 
 
 def _parse(path: Path, separator: str, width: int) -> pl.DataFrame:
