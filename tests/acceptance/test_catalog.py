@@ -22,3 +22,11 @@ def test_what_does_not_change_is_not_sent_twice(anneal, path):
     again = anneal.client.get(path, headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert anneal.client.get(path, headers={"If-None-Match": '"another"'}).content == first.content
+
+
+def test_an_optimizer_has_a_picture_of_its_path(anneal):
+    picture = anneal.client.get("/v1/catalog/optimizers/adam/paths.svg").raise_for_status()
+    assert picture.headers["content-type"].startswith("image/svg+xml")
+    assert "Rosenbrock" in picture.text
+    missing = anneal.client.get("/v1/catalog/optimizers/adamm/paths.svg")
+    assert (missing.status_code, "did you mean 'adam'" in missing.json()["detail"]) == (404, True)

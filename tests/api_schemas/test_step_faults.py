@@ -63,6 +63,12 @@ def test_a_pattern_that_no_weight_has_is_refused_with_the_nearest_names():
     assert faults(training={"layer_rates": {"a/b": 1.0}})[0].pointer == "/training/layer_rates/a~1b"
 
 
+def test_an_optimizer_that_trains_in_float32_alone_says_so():
+    (fault,) = faults(optimizer={"name": "fadam"}, training={"precision": "float64"})
+    assert (fault.pointer, fault.code) == ("/training/precision", "float32_only")
+    plan(optimizer={"name": "fadam"})
+
+
 def test_an_average_that_would_never_begin_is_refused():
     (fault,) = faults(training={"epochs": 5, "averaging": {"name": "swa", "every": 6}})
     assert (fault.pointer, fault.code) == ("/training/averaging", "never_averages")
