@@ -1,5 +1,10 @@
 """A gateway process: `python -m service`."""
 
+import gc
+
+# What the imports make stays for good; to look through it for garbage again and again is a sixth of the start.
+gc.disable()
+
 import uvicorn
 
 from service.app import create_app
@@ -11,8 +16,11 @@ SHUTDOWN_SECONDS = 3
 if __name__ == "__main__":
     settings = Settings()
     configure_logs(settings)
+    app = create_app(settings)
+    gc.freeze()
+    gc.enable()
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
