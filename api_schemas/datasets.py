@@ -123,6 +123,9 @@ class Dataset(Reply):
     target: str | None = None
     """The column that jobs learn to predict unless they say otherwise."""
     columns: list[Column] = []
+    array: tuple[int, ...] | None = None
+    """The axes of a row whose feature columns are one array: (length,), (length, features) or (height, width), or
+    (channels, height, width); the columns follow each other in that order."""
     warnings: list[Fault] = []
     error: Fault | None = None
     """Why it could not be read."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from api_schemas.advice.prospect import Prospect
 from api_schemas.advice.rules import advise
 from api_schemas.catalog.datasets import NamedDatasetEntry
-from api_schemas.catalog.layers import InputShape, multiplications, parameter_count, parameter_shapes
+from api_schemas.catalog.layers import InputShape, as_image, multiplications, parameter_count, parameter_shapes
 from api_schemas.catalog.losses import LossEntry
 from api_schemas.datasets import Column, Dataset, Upload
 from api_schemas.errors import Fault, InvalidRequest
@@ -54,9 +54,17 @@ def batches_per_epoch(rows: int, batch_size: int, drop_last: bool) -> int:
     return rows // batch_size if drop_last else math.ceil(rows / batch_size)
 
 
-def input_shape(spec: JobSpec, width: int) -> InputShape:
-    """What a network of this job sees of a row whose prepared numbers are `width`."""
-    return InputShape(width, None if isinstance(spec.dataset, Upload) else spec.dataset.image)
+def input_shape(spec: JobSpec, dataset: Dataset | None, width: int) -> InputShape:
+    """What a network of this job sees of a row.
+
+    Args:
+        spec: as the client sent it, or settled.
+        dataset: the upload that it names; None for a dataset named by name.
+        width: how many numbers a row has once it is prepared; only an array of as many keeps its axes.
+    """
+    named = None if isinstance(spec.dataset, Upload) else spec.dataset
+    array = named.array if named else dataset.array if dataset else None
+    return InputShape(width, array if array and math.prod(array) == width else None)
 
 
 def output_width(spec: JobSpec, classes: int) -> int:
@@ -83,7 +91,7 @@ def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
     else:
         spec, shape = _fit_named(spec, spec.dataset)
     train, validation, test = split_sizes(shape.rows, spec.split.validation, spec.split.test)
-    entering = input_shape(spec, shape.inputs)
+    entering = input_shape(spec, dataset, shape.inputs)
     faults = _faults(spec, train, validation) + spec.model.faults(entering)
     if faults:
         raise InvalidRequest.of(faults)
@@ -118,7 +126,7 @@ def _fit_named(spec: JobSpec, entry: NamedDatasetEntry) -> tuple[JobSpec, Shape]
         )
     classes = entry.class_counts if entry.task == "classification" else ()
     shape = Shape(entry.rows, entry.features, classes, entry.scale_ratio)
-    return settle(spec, None, len(classes), entry.image), shape
+    return settle(spec, None, len(classes), as_image(entry.array)), shape
 
 
 def _fit_upload(spec: JobSpec, dataset: Dataset) -> tuple[JobSpec, Shape]:
@@ -133,7 +141,7 @@ def _fit_upload(spec: JobSpec, dataset: Dataset) -> tuple[JobSpec, Shape]:
     counts = tuple(target.stats.counts) if classify else ()
     inputs = sum(len(column.stats.categories) if column.type == "category" else 1 for column in features)
     shape = Shape(dataset.rows or 0, inputs, counts, _scale_ratio(features))
-    return settle(spec, target.name, len(counts)), shape
+    return settle(spec, target.name, len(counts), input_shape(spec, dataset, inputs).image), shape
 
 
 def _scale_ratio(features: list[Column]) -> float:

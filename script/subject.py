@@ -82,8 +82,8 @@ class Subject:
     def shape(self) -> InputShape:
         """What the network sees of a row."""
         if self.named:
-            return input_shape(self.spec, self.named.features)
-        return input_shape(self.spec, sum(width(column) for column in self.features))
+            return input_shape(self.spec, None, self.named.features)
+        return input_shape(self.spec, self.dataset, sum(width(column) for column in self.features))
 
     @property
     def outputs(self) -> int:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from api_schemas.jobs import JobSpec, Plan
-from api_schemas.plan import batches_per_epoch, input_shape
+from api_schemas.plan import batches_per_epoch
 from training.averaging import WeightAverage, refresh_batch_statistics
 from training.build import build_loss, build_model, initialize
 from training.checkpoint import load_state, save_state
@@ -48,7 +48,7 @@ class Run:
         torch.manual_seed(spec.training.seed)
         self._spec, self._plan, self._data, self._device = spec, plan, data, device
         dtype = getattr(torch, spec.training.precision)
-        self._model = build_model(spec.model, input_shape(spec, data.inputs), data.outputs).to(device, dtype)
+        self._model = build_model(spec.model, data.shape, data.outputs).to(device, dtype)
         initialize(spec.model, self._model, data.train.x)
         self._loss = build_loss(spec.loss, data.class_counts).to(device, dtype)
         self._train, self._validation, self._test = (part.to(device) for part in data.parts)

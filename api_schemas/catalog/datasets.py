@@ -8,6 +8,7 @@ from annotated_types import Ge, Le
 from pydantic import Field, ValidationInfo, field_validator
 
 from api_schemas.catalog.entry import Entry
+from api_schemas.catalog.layers import Array
 from api_schemas.catalog.losses import Task
 
 Rows = Annotated[int, Ge(10), Le(1_000_000)]
@@ -24,8 +25,8 @@ class NamedDatasetEntry(Entry):
     """How many columns it has beside the target."""
     classes: ClassVar[tuple[str, ...]] = ()
     """The names of its classes."""
-    image: ClassVar[tuple[int, int, int] | None] = None
-    """Channels, height and width of a row that is a picture, laid out flat in that order."""
+    array: ClassVar[Array | None] = None
+    """The axes of a row that is an array, such as (channels, height, width); they lie flat in that order."""
 
     @property
     def rows(self) -> int:
@@ -68,7 +69,7 @@ class Digits(BundledEntry):
     target = "sklearn.datasets.load_digits"
     task = "classification"
     features = 64
-    image = (1, 8, 8)
+    array = (1, 8, 8)
     classes = tuple("0123456789")
     counts = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
     name: Literal["digits"] = "digits"

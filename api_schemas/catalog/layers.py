@@ -12,14 +12,46 @@ Image = tuple[int, int, int]
 """Channels, height and width; a row holds them flat, in that order."""
 
 
+Array = tuple[int, ...]
+"""The axes of a row that is an array: (length,), (length, features) or (height, width), or (channels, height, width);
+a row holds them flat, in that order."""
+
+
+def as_image(array: Array | None) -> Image | None:
+    """The picture that an array is: of three axes itself, of two one of a single channel; None where it is none."""
+    if array is None or len(array) not in (2, 3):
+        return None
+    return (array[-3] if len(array) == 3 else 1, array[-2], array[-1])
+
+
 @dataclass(frozen=True)
 class InputShape:
     """What a row of a network's input is."""
 
     width: int
     """How many numbers it has."""
-    image: Image | None = None
-    """Its picture's shape, where it is one."""
+    array: Array | None = None
+    """Its axes, where it is more than a list of columns."""
+    categories: Mapping[int, int] = field(default_factory=dict[int, int])
+    """How many values each column has that holds the codes of categories, by the place of the column."""
+    tokens: tuple[int, int] | None = None
+    """Length and vocabulary, where it is text."""
+
+    @property
+    def image(self) -> Image | None:
+        """Its picture's shape, where it can be seen as one."""
+        return as_image(self.array)
+
+    @property
+    def sequence(self) -> tuple[int, int] | None:
+        """Length and features, where it can be seen as a sequence."""
+        match self.array:
+            case (length,):
+                return length, 1
+            case (length, features):
+                return length, features
+            case _:
+                return None
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from api_schemas.catalog.datasets import BundledEntry, NamedDatasetEntry
-from api_schemas.catalog.layers import Image
+from api_schemas.catalog.layers import InputShape
 from api_schemas.datasets import Column, Dataset, Split, Upload
 from api_schemas.jobs import JobSpec
-from api_schemas.plan import feature_columns, output_width, split_sizes
+from api_schemas.plan import feature_columns, input_shape, output_width, split_sizes
 from training.build import build, resolve
 from training.data.preparation import BadData, Description, Feature, Preparation, fit
 from training.data.split import Rows, split_rows
@@ -42,6 +42,8 @@ class Data:
     validation: Part
     test: Part
     preparation: Preparation
+    shape: InputShape
+    """What the network sees of a row."""
     outputs: int
     """Width of the network's output."""
 
@@ -58,7 +60,7 @@ class Data:
     @property
     def inputs(self) -> int:
         """Width of the network's input."""
-        return self.preparation.width
+        return self.shape.width
 
     @property
     def class_counts(self) -> Tensor:
@@ -72,7 +74,11 @@ class _Table:
     target: np.ndarray  # (rows,): int64 classes or float64
     target_name: str | None
     classes: list[str]
-    image: Image | None = None
+
+    @property
+    def width(self) -> int:
+        """How many inputs its features become."""
+        return sum(1 if feature.categories is None else len(feature.categories) for feature in self.features)
 
 
 def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray] | None) -> Data:
@@ -90,11 +96,12 @@ def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
     if spec.loss is not None and spec.loss.counts:
         _refuse_no_counts(table.target)
     rows = _split(table, spec.split)
+    shape = input_shape(spec, dataset, table.width)
     description = Description(
         columns=[], preprocessing=spec.preprocessing, target=table.target_name, classes=table.classes
     )
     with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
-        preparation = fit(table.features, table.target, description, rows.train, table.image)
+        preparation = fit(table.features, table.target, description, rows.train, shape.image)
         x = preparation.transform({feature.name: feature.values for feature in table.features})
         y = table.target if table.classes else preparation.transform_target(table.target)
     dtype = getattr(torch, spec.training.precision)
@@ -103,7 +110,7 @@ def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
     )
     _refuse_infinite(whole, spec.training.precision)
     train, validation, test = (_take(whole, part) for part in (rows.train, rows.validation, rows.test))
-    return Data(train, validation, test, preparation, output_width(spec, len(table.classes)))
+    return Data(train, validation, test, preparation, shape, output_width(spec, len(table.classes)))
 
 
 def _refuse_no_counts(target: np.ndarray) -> None:
@@ -141,7 +148,7 @@ def _named(entry: NamedDatasetEntry) -> _Table:
     features = [Feature(str(name), x[:, place]) for place, name in enumerate(names)]
     classify = entry.task == "classification"
     target = y.astype(np.int64 if classify else np.float64)
-    return _Table(features, target, None, list(entry.classes) if classify else [], entry.image)
+    return _Table(features, target, None, list(entry.classes) if classify else [])
 
 
 def _upload(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray] | None) -> _Table:
