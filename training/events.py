@@ -39,16 +39,12 @@ Happening = Points | Evaluation | CheckpointDue
 
 
 class Diverged(Exception):
-    """A number of the run is no longer finite; every point up to and including that step has been told.
+    """The run cannot go on from its numbers; every point up to and including that step has been told.
 
     Attributes:
         step: where, counted from 0.
-        key: what: `train/loss`, `train/grad_norm` or `weights`.
-        value: inf, -inf or nan.
     """
 
-    def __init__(self, step: int, key: str, value: float) -> None:
-        super().__init__(f"{key} became {value} at step {step}")
+    def __init__(self, step: int, reason: str) -> None:
+        super().__init__(f"diverged at step {step}: {reason}")
         self.step = step
-        self.key = key
-        self.value = value

@@ -72,7 +72,7 @@ class Run:
             flush_seconds: how long points may wait to be told; nothing but the cut of the points depends on it.
 
         Raises:
-            Diverged: once the points up to the first value that is not finite have been told.
+            Diverged: where a value is not finite, or a step has no solution; all points up to there have been told.
         """
         set_random_state(self._random, self._device)
         for happening in self._happenings(flush_seconds):
@@ -136,11 +136,16 @@ class Run:
         told_at = time.monotonic()
         while not self._finished:
             for batches in self._batches_of_steps():
-                self._step(batches)
+                try:
+                    self._step(batches)
+                except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage] - it is public
+                    yield from self._tell()  # a number may have been infinite before
+                    raise Diverged(self.steps_done - 1, f"the optimizer cannot step ({error})") from error
                 if self._at_milestone or time.monotonic() - told_at >= flush_seconds:
                     yield from self._tell()
                     yield from self._milestones()
                     told_at = time.monotonic()
+        self._refuse_infinite_weights()
 
     def _batches_of_steps(self) -> list[Sequence[Tensor]]:
         """The batches of each step that is left of this epoch."""
@@ -156,8 +161,8 @@ class Run:
         return order.split(training.batch_size)[: batches_per_epoch(rows, training.batch_size, training.drop_last)]
 
     def _step(self, batches: Sequence[Tensor]) -> None:
-        self._steps.take(self.steps_done, batches, self._record)
-        self.steps_done += 1
+        step, self.steps_done = self.steps_done, self.steps_done + 1
+        self._steps.take(step, batches, self._record)
         if self._average:
             self._average.see(self._model, self.steps_done)
 
@@ -185,17 +190,12 @@ class Run:
             yield CheckpointDue(self.steps_done)
 
     def _evaluate(self) -> dict[str, float]:
-        """Judge, and at the end of the run judge by the test rows too.
-
-        Raises:
-            Diverged: when the run has ended with weights that are not finite.
-        """
+        """Judge, and at the end of the run judge by the test rows too."""
         values = self._judge("val", self._validation)
         if self._patience:
             self._patience.see(values)
         self._steps.see(self.steps_done - 1, values)
         if self._finished:
-            self._refuse_infinite_weights()
             values |= self._judge("test", self._test)
         return values
 
@@ -220,7 +220,7 @@ class Run:
         for weight in self._model.parameters():
             unbounded = weight.detach()[~torch.isfinite(weight)]
             if len(unbounded):
-                raise Diverged(self.steps_done - 1, "weights", unbounded[0].item())
+                raise Diverged(self.steps_done - 1, f"a weight is {unbounded[0].item()}")
 
     @property
     def _finished(self) -> bool:

@@ -51,5 +51,5 @@ class Recording:
             for key, value in zip(("train/loss", "train/grad_norm"), measured, strict=True):
                 if not math.isfinite(value):
                     told = {name: values[: place + 1] for name, values in series.items()}
-                    return Points(first, told), Diverged(first + place, key, value)
+                    return Points(first, told), Diverged(first + place, f"{key} is {value}")
         return Points(first, series), None

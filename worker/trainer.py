@@ -93,7 +93,7 @@ def _environment(device: torch.device) -> Environment:
 def _diverged(error: Diverged) -> JobError:
     return JobError(
         code="diverged",
-        message=f"diverged at step {error.step}: {error.key} is {error.value}",
+        message=str(error),
         hint="lower the learning rate, warm it up, clip the gradient, or standardise the features",
     )
 

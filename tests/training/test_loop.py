@@ -251,6 +251,38 @@ def test_the_rate_of_a_thousand_on_raw_features_diverges_with_its_curve_kept(mak
     assert math.isfinite(curves(events)["train/loss"][0])
 
 
+@pytest.mark.parametrize("flush_seconds", [0.0, 1e9])
+def test_a_step_without_a_solution_is_where_the_run_diverges(make_run, flush_seconds):
+    """Shampoo decomposes sums of squared gradients, which leave float32 while every gradient is finite still."""
+    run = make_run(model={"name": "linear"}, optimizer={"name": "shampoo", "preconditioning_compute_steps": 40})
+    run._train.x.mul_(8e18)
+    events, diverged = until_diverged(run, flush_seconds)
+    found = curves(events)
+    assert (diverged.step, len(found["train/loss"])) == (39, 40)
+    assert all(math.isfinite(value) for value in found["train/loss"] + found["train/grad_norm"])
+    assert str(diverged).startswith(f"diverged at step {diverged.step}: the optimizer cannot step (linalg.svd: ")
+
+
+def test_a_number_that_is_not_finite_is_the_reason_and_not_the_step_that_it_keeps_from_a_solution(make_run):
+    run = make_run(model={"name": "linear"}, optimizer={"name": "shampoo"})
+    run._train.x.fill_(math.nan)
+    _, diverged = until_diverged(run)
+    assert str(diverged) == "diverged at step 0: train/loss is nan"
+
+
+def test_weights_that_the_last_step_made_infinite_are_judged_and_then_refused(make_run):
+    run = make_run(
+        split={"test": 0.1},
+        model={"name": "linear"},
+        optimizer={"name": "sgd", "lr": 1000.0, "weight_decay": 1e6},
+        training={"epochs": 1, "batch_size": 24},
+    )
+    events, diverged = until_diverged(run)
+    assert all(math.isfinite(loss) for loss in curves(events)["train/loss"])
+    assert math.isnan(evaluations(events)[-1].values["test/loss"])
+    assert str(diverged) == f"diverged at step {run.steps_done - 1}: a weight is inf"
+
+
 def test_spec_plan_and_data_must_belong_together(make_run):
     run, other = make_run(), make_run(dataset={"name": "wine"})
     with pytest.raises(ValueError, match="belong together"):
