@@ -32,6 +32,7 @@ class Loop:
         """Write it, and the digest of the weights that come out."""
         self._page.heading("Training")
         self._write_batches()
+        self._write_report()
         states = [*self._gradient_states(), *self._average(), *self._stopping_states(), "step = -1"]
         if self._judges_elsewhere:
             self._page.code("\n".join(states[:-1]))
@@ -56,6 +57,21 @@ def batches(epoch: int) -> Sequence[Tensor]:
     \"\"\"Row numbers of each batch; their order depends on the seed and the epoch alone.\"\"\"
     order = np.random.default_rng([{training.seed}, epoch]).permutation({rows})
     return torch.from_numpy(order){device}.split({size}){whole}
+"""
+        )
+
+    def _write_report(self) -> None:
+        """Write `report`, which ends the program where the run ended: as `training.recording.Recording` finds it."""
+        flat = "torch.cat([weight.grad.flatten() for weight in network.parameters()])"
+        norm = "gradient.norm()" if self._gradient_class else f"torch.linalg.vector_norm({flat})"
+        self._page.code(
+            f"""
+def report(step: int, loss: Tensor) -> None:
+    \"\"\"Print a step's loss; end where it, or the norm of its gradient, is no longer finite.\"\"\"
+    print(f"step {{step}} loss {{loss.item()!r}}")
+    norm = {norm}
+    if not (loss.isfinite() and norm.isfinite()):
+        raise SystemExit("diverged")
 """
         )
 
@@ -135,37 +151,27 @@ def batches(epoch: int) -> Sequence[Tensor]:
         """One step of the optimizer and what it prints."""
         closure = self._entry.needs in ("closure", "gradient_and_closure")
         update = self._closure_update() if closure else self._plain_update()
-        value = "answers[0]" if closure else "loss.item()"
-        self._page.imports.module("math")
-        return [
-            "step += 1",
-            *self._steps.schedule,
-            *update,
-            f'print(f"step {{step}} loss {{{value}!r}}")',
-            *self._take_average(),
-            f"if not math.isfinite({value}):",
-            '    raise SystemExit("diverged")',
-        ]
+        return ["step += 1", *self._steps.schedule, *update, *self._take_average()]
 
     def _plain_update(self) -> list[str]:
         steps = [f"{optimizer}.step()" for optimizer in self._steps.optimizers]
         free = ["gradient.free()"] if self._entry.needs == "graph" else []
-        return [*self._descend(), *self._clip("norms.add(norm)"), *steps, *free]
+        return [*self._descend(), "report(step, loss)", *self._clip("norms.add(norm)"), *steps, *free]
 
     def _closure_update(self) -> list[str]:
         """An optimizer may ask for the loss again, at other weights: the first answer is the step's."""
         percentile = self._training.gradient_clip_percentile is not None
-        limit = ["if not limits:", "    limits.append(norms.add(norm))"] if percentile else []
+        limit = ["limits.append(norms.add(gradient.norm()))"] if percentile else []
+        first = ["if not answers:", *_indented(["report(step, loss)", *limit], 1)]
         clip = self._clip("limits[0]")
-        body = [*self._descend(), *clip[:1], *limit, *clip[1:]] if percentile else [*self._descend(), *clip]
-        lines = ["answers: list[float] = []  # the first is the step's; the optimizer may ask again, at other weights"]
+        body = [*self._descend(), *first, "answers.append(loss.detach())", *clip, "return answers[-1]"]
         return [
-            *lines,
+            "answers: list[Tensor] = []  # the first is the step's; the optimizer may ask again, at other weights",
             *(["limits: list[Tensor] = []"] if percentile else []),
             "",
             "@torch.enable_grad()",
             "def closure() -> Tensor:",
-            *_indented([*body, "answers.append(loss.item())", "return loss.detach()"], 1),
+            *_indented(body, 1),
             "",
             *(["closure()"] if self._entry.needs == "gradient_and_closure" else []),
             "optimizer.step(closure)",
@@ -245,6 +251,7 @@ def batches(epoch: int) -> Sequence[Tensor]:
         stop = self._training.early_stopping
         if stop is None:
             return []
+        self._page.imports.module("math")
         lower = better(stop.metric) == "lower"
         bound = f"best {'-' if lower else '+'} {stop.min_delta!r}" if stop.min_delta else "best"
         return [
@@ -258,12 +265,14 @@ def batches(epoch: int) -> Sequence[Tensor]:
     def _write_end(self) -> None:
         self._page.heading("Result")
         tested = self._judge("test", "test") if self._subject.plan.test_rows else []
+        finite = ["if not all(weight.isfinite().all() for weight in network.parameters()):"]
+        finite += ['    raise SystemExit("diverged")']
         model = "model" if self._judges_elsewhere else "network"
         digest = self._page.line(
             'print("weights_sha256", ', Call("training.checkpoint.digest", _names(f"{model}.state_dict()")), ")"
         )
         kept = ["with judged() as model:", f"    {digest}"] if self._judges_elsewhere else [digest]
-        self._page.code("\n".join([*tested, *kept]))
+        self._page.code("\n".join([*tested, *finite, *kept]))
 
 
 def _names(*names: str) -> tuple[Name, ...]:

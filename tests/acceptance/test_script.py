@@ -3,8 +3,11 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.servers import wait_until
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 ROWS = "".join(
     f"{'' if row % 7 == 0 else row / 3},{('red', 'green', 'NA')[row % 3]},{row % 5},{('no', 'yes')[row % 4 < 2]}\n"
@@ -73,6 +76,15 @@ def test_a_script_repeats_its_job_on_an_uploaded_file(anneal, tmp_path):
     assert lines[-1] == f"weights_sha256 {job['weights_sha256']}"
     alone = subprocess.run([sys.executable, "-I", "run.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert alone.stderr == "usage: python run.py data.csv\n"
+
+
+def test_a_script_of_a_job_that_diverged_ends_at_its_step(anneal, tmp_path):
+    job = finished(anneal, json.loads((EXAMPLES / "diverging.json").read_text()))
+    assert job["error"]["code"] == "diverged"
+    (tmp_path / "run.py").write_bytes(anneal.client.get(f"/v1/jobs/{job['id']}/script").content)
+    done = subprocess.run([sys.executable, "-I", "run.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert printed(done.stdout.splitlines()) == measured(anneal, job)
+    assert done.stderr == "diverged\n"
 
 
 def test_a_script_needs_the_dataset_of_its_job(anneal):

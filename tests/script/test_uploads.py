@@ -83,6 +83,26 @@ def told(tmp_path_factory):
     return expected, dict(zip(expected, played(scripts, folder), strict=True))
 
 
+def test_a_step_without_a_solution_ends_the_script_where_it_ended_the_run(tmp_path):
+    """Shampoo decomposes sums of squared gradients, which leave float32 while every gradient is finite still."""
+    rows = [",".join(f"{(row % prime - prime / 2) * 4}e18" for prime in (3, 5, 7, 11)) for row in range(60)]
+    (tmp_path / "file.csv").write_text(
+        "a,b,c,d,y\n" + "".join(f"{row},{place % 3}\n" for place, row in enumerate(rows))
+    )
+    found = inspect(tmp_path / "file.csv", "csv", ())
+    spec = {"dataset": {"id": "ds_1"}, "target": "y", "preprocessing": {"numeric": {"name": "none"}}}
+    spec |= {"model": {"name": "linear"}, "optimizer": {"name": "shampoo", "preconditioning_compute_steps": 40}}
+    spec |= {"training": {"batch_size": 16}}
+    dataset = dataset_of(found, "csv")
+    job = job_of(spec, dataset)
+    (tmp_path / "run.py").write_text(write_script(job, dataset))
+    expected = trained(job, tmp_path, dataset, found.arrays)
+    (printed,) = played([[str(tmp_path / "run.py"), str(tmp_path / "file.csv")]], tmp_path)
+    assert expected[-1].startswith("step 39 loss ")
+    assert printed[: len(expected)] == expected
+    assert "LinAlgError" in printed[-1]
+
+
 @pytest.mark.parametrize("name", JOBS)
 @pytest.mark.parametrize("form", ["csv", "semicolon", "tsv", "parquet"])
 def test_a_script_reads_its_argument_and_prints_the_numbers_of_the_run(told, form, name):
