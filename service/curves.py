@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response, StreamingResponse
 
+from api_schemas.catalog.metrics import leading
 from api_schemas.curves import Metrics, SeriesKey
 from api_schemas.errors import InvalidRequest
 from service.gateway import GatewayDependency, ProjectDependency
@@ -106,7 +107,7 @@ def _picture(
         return unchanged(version)
     metrics, version = read_metrics(gateway.database, project, job_id, max_points=_PICTURE_POINTS)
     job = jobs.get_job(gateway.database, project, job_id)
-    svg = curve_svg(job.name, f"{job.id} · {job.state}: {job.state_reason}", metrics)
+    svg = curve_svg(job.name, f"{job.id} · {job.state}: {job.state_reason}", metrics, metric=leading(job.metrics))
     headers = {"ETag": etag(version), "Cache-Control": "no-cache"}
     if form == "svg":
         return Response(svg, 200, headers, "image/svg+xml")

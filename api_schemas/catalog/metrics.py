@@ -246,13 +246,12 @@ def better(key: str) -> Better:
 
 
 def leading(keys: Iterable[str]) -> str | None:
-    """What to show where there is room for one: the key, without its part, of the metric that the catalog has first.
+    """What to show where there is room for one: the key, without its part, of the first metric.
 
     Args:
-        keys: of series, such as `val/accuracy` and `val/loss`.
+        keys: of series, such as `val/loss` and `val/accuracy`, in the order that the job names its metrics.
     """
-    measured = sorted({_measured(key) for key in keys})
-    return next((key for entry in _entries() for key in measured if entry.owns(key)), None)
+    return next((key for key in map(_measured, keys) if any(entry.owns(key) for entry in _entries())), None)
 
 
 def _measured(key: str) -> str:

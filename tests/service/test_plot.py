@@ -63,6 +63,7 @@ def test_it_shows_what_it_is_about_the_last_values_and_named_axes():
         series("train/loss", [2.31, 0.52, 0.25]),
         series("val/loss", [0.411], every=3),
         series("val/accuracy", [0.9875], 3),
+        metric="accuracy",
     )
     seen = texts(picture)
     for expected in ("digits", "adam, lr 0.001", "train/loss", "0.25", "val/loss", "0.411", "val/accuracy", "0.9875"):
@@ -70,8 +71,12 @@ def test_it_shows_what_it_is_about_the_last_values_and_named_axes():
     assert {"loss", "accuracy", "step"} <= set(seen)
 
 
-def test_a_regression_shows_r2_below_its_losses():
-    assert "r2" in texts(draw(series("train/loss", [1.0, 0.5]), series("val/r2", [-0.3, 0.51])))
+def test_below_the_losses_it_shows_one_metric_or_none():
+    curves = (series("train/loss", [1.0, 0.5]), series("val/mae", [41.0, 40.5]), series("val/r2", [-0.3, 0.51]))
+    assert {"r2", "val/r2"} <= set(texts(draw(*curves, metric="r2")))
+    assert "val/mae" not in texts(draw(*curves, metric="r2"))
+    for metric in (None, "accuracy"):
+        assert not [text for text in texts(draw(*curves, metric=metric)) if text in {"r2", "accuracy", "val/r2"}]
 
 
 def test_it_says_that_it_is_sampled_and_keeps_a_spike_in_its_band():

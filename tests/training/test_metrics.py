@@ -151,9 +151,9 @@ def test_a_series_says_which_way_it_is_better(key, direction):
     assert better(key) == direction
 
 
-def test_the_leading_metric_is_the_one_that_the_catalog_has_first():
-    assert leading(["val/loss", "val/f1_macro", "val/accuracy", "train/loss"]) == "accuracy"
-    assert leading(["val/mae", "test/r2"]) == "r2"
+def test_the_leading_metric_is_the_one_that_the_job_names_first():
+    assert leading(["train/loss", "val/loss", "val/f1_macro", "val/accuracy"]) == "f1_macro"
+    assert leading(["val/mae", "test/r2"]) == "mae"
     assert leading(["val/top_3"]) == "top_3"
     assert leading(["val/loss", "lr"]) is None
 
