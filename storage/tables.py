@@ -29,6 +29,8 @@ from api_schemas.advice import Advice
 from api_schemas.datasets import Column, ColumnChoice, DatasetState, Format, Preview
 from api_schemas.errors import Fault
 from api_schemas.jobs import Environment, JobError, JobSpec, JobState, Summary
+from api_schemas.model_tasks import Asked, ModelTaskState
+from api_schemas.predictions import Prediction
 
 T = TypeVar("T")
 
@@ -99,6 +101,7 @@ class Table(DeclarativeBase):
         JobState: String(16),
         DatasetState: String(16),
         Format: String(16),
+        ModelTaskState: String(16),
         JobSpec: Document(JobSpec),
         JobError: Document(JobError),
         Environment: Document(Environment),
@@ -109,6 +112,8 @@ class Table(DeclarativeBase):
         list[Column]: Document(list[Column]),
         list[ColumnChoice]: Document(list[ColumnChoice]),
         dict[str, Summary]: Document(dict[str, Summary]),
+        Asked: Document(Asked),
+        Prediction: Document(Prediction),
         dict[str, str | int | float | None]: JSON(),
     }
 
@@ -243,6 +248,57 @@ class DatasetRow(Owned, Table):
     lease_until: Mapped[float | None]
 
     __table_args__ = (Index("ix_datasets_list", "project_id", "id"),)
+
+
+class ModelTaskRow(Owned, Table):
+    """Something that a worker shall do with a job's model: write it in another format, or predict with it."""
+
+    __tablename__ = "model_tasks"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    asked: Mapped[Asked]
+    export: Mapped[str | None] = mapped_column(String(16))
+    """The format of an export, of which a job has one each; None for predictions."""
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+    state: Mapped[ModelTaskState]
+    prediction: Mapped[Prediction | None]
+    result_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of the file that came out."""
+    result_bytes: Mapped[int | None]
+    faults: Mapped[list[Fault]]
+    """Why it failed."""
+
+    attempt: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[float | None]
+
+    __table_args__ = (Index("ix_model_tasks_export", "job_id", "export", unique=True),)
+
+
+class ModelRow(Owned, Table):
+    """A name that a project gives to models."""
+
+    __tablename__ = "models"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    last_version: Mapped[int] = mapped_column(default=0)
+    """The highest that was ever given, so that none is given twice."""
+
+    __table_args__ = (Index("ix_models_name", "project_id", "name", unique=True),)
+
+
+class ModelVersionRow(Table):
+    """A job's model under a name."""
+
+    __tablename__ = "model_versions"
+
+    model_id: Mapped[str] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    aliases: Mapped[list[str]]
+    created_at: Mapped[datetime]
 
 
 class IdempotencyRow(Table):

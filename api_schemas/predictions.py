@@ -1,0 +1,63 @@
+"""Predictions: raw rows go to a trained model, classes or numbers come back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from annotated_types import Len, MinLen
+from pydantic import ConfigDict, JsonValue, StringConstraints, model_validator
+
+from api_schemas.base import Reply, Schema
+
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
+
+class PredictionRequest(Schema):
+    """The body of `POST .../predict`: columns as the dataset has them, row by row or column by column."""
+
+    model_config = ConfigDict(defer_build=False)  # as JobSpec's
+
+    rows: Annotated[list[dict[ColumnName, JsonValue]], Len(1, 100_000)] | None = None
+    """One object a row, such as `[{"age": 61, "sex": "f"}]`; what a row leaves out, or null, is a missing value."""
+    columns: Annotated[dict[ColumnName, Annotated[list[JsonValue], Len(1, 100_000)]], MinLen(1)] | None = None
+    """One list a column, such as `{"age": [61, 47], "sex": ["f", "m"]}`; null is a missing value."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> PredictionRequest:
+        if (self.rows is None) == (self.columns is None):
+            raise ValueError("give the rows to predict either as `rows` or as `columns`")
+        if self.columns and len({len(values) for values in self.columns.values()}) > 1:
+            lengths = ", ".join(f"{name} {len(values)}" for name, values in list(self.columns.items())[:10])
+            raise ValueError(f"columns have one value a row, and these have different lengths: {lengths}")
+        return self
+
+    def by_column(self) -> dict[str, list[JsonValue]]:
+        """The values of each column, None where one is missing."""
+        if self.columns is not None:
+            return self.columns
+        rows = self.rows or []
+        return {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
+
+
+class Prediction(Reply):
+    """What a model says of rows, in their order."""
+
+    object: Literal["prediction"] = "prediction"
+    job: str
+    """Whose model it is."""
+    target: str | None
+    """The predicted column; null where the dataset has no name for it."""
+    classes: list[str] = []
+    """The classes; empty where a number is predicted."""
+    predictions: list[str] | list[float | None]
+    """The likeliest class, or the number in the target's own unit, of each row; null is no finite number."""
+    probabilities: list[list[float | None]] | None = None
+    """How likely each of the classes is, for each row; null where a number is predicted."""
+
+
+class Pending(Reply):
+    """A worker is still at it: ask again where `Location` says, after `Retry-After` seconds."""
+
+    object: Literal["pending"] = "pending"
+    detail: str
+    """What it is about."""
