@@ -102,6 +102,16 @@ class Column(Reply):
     stats: ColumnStats
 
 
+class DatasetFile(Reply):
+    """One of the files of a dataset."""
+
+    name: str
+    """As it was uploaded."""
+    sha256: str
+    """Digest of its bytes; the same bytes are stored once."""
+    bytes: int
+
+
 class Dataset(Reply):
     """An uploaded table."""
 
@@ -116,8 +126,11 @@ class Dataset(Reply):
     """Whether the state is an end state."""
     created_at: Time
     sha256: str
-    """Digest of the uploaded bytes; the same bytes are stored once."""
+    """Digest of the uploaded bytes; of several files, of their digests one after the other."""
     bytes: int
+    """Of all files together."""
+    files: list[DatasetFile] = []
+    """In the order of the upload."""
     format: Format
     rows: int | None = None
     target: str | None = None

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
 
 from api_schemas.base import Label
-from api_schemas.datasets import ColumnChoice, ColumnChoices, Dataset, DatasetChange, Format, Preview
+from api_schemas.datasets import ColumnChoice, ColumnChoices, Dataset, DatasetChange, DatasetFile, Format, Preview
 from api_schemas.errors import Fault, InvalidRequest
 from api_schemas.nearest import nearest
 from api_schemas.pages import Page
@@ -40,7 +40,7 @@ Columns = Annotated[str | None, Form(description="JSON list of corrections, as i
 
 @router.post("", status_code=202, response_model=None, responses={202: {"model": Dataset}} | documented(400, 413, 415))
 async def upload_dataset(
-    file: Annotated[UploadFile, File(description="CSV, TSV or Parquet, told by its name.")],
+    file: Annotated[list[UploadFile], File(description="CSV, TSV or Parquet, told by its name; again for more files.")],
     gateway: GatewayDependency,
     project: ProjectDependency,
     key: IdempotencyKey,
@@ -50,15 +50,12 @@ async def upload_dataset(
 ) -> Response:
     """Upload a table. A worker reads it; where that takes only seconds, the answer has what it found."""
     choices = _choices(columns)
-    format_ = _format(file.filename or "")
-    label = _label(name or file.filename or "untitled")
-    artifact = await in_thread(lambda: gateway.artifacts.put(_blocks(file)))
-    if artifact.bytes == 0:
-        gateway.artifacts.delete(artifact.sha256)
-        raise InvalidRequest.at("/file", "empty_file", "the file is empty; a table has a header and at least one row")
-    asked = f"{artifact.sha256} {label} {format_} {target} {columns}"
+    format_ = _format_of([part.filename or "" for part in file])
+    label = _label(name or file[0].filename or "untitled")
+    files = [await in_thread(lambda part=part: _stored(gateway, part)) for part in file]
+    upload = NewDataset(label, format_, files, target, choices)
+    asked = f"{upload.sha256} {label} {format_} {target} {columns}"
     request = Once.of(key, "POST /v1/datasets", asked) if key else None
-    upload = NewDataset(label, format_, artifact, target, choices)
     dataset, again = await in_thread(lambda: datasets.add_dataset(gateway.database, project, upload, request))
     if not again:
         gateway.waker.inspect(dataset.id)
@@ -152,6 +149,29 @@ async def _until_read(gateway: Gateway, project: str, dataset: Dataset) -> Datas
 def _blocks(file: UploadFile) -> Iterator[bytes]:
     while block := file.file.read(_BLOCK):
         yield block
+
+
+def _stored(gateway: Gateway, file: UploadFile) -> DatasetFile:
+    """Keep one file of an upload.
+
+    Raises:
+        InvalidRequest: it is empty.
+    """
+    name = file.filename or "untitled"
+    artifact = gateway.artifacts.put(_blocks(file))
+    if artifact.bytes == 0:
+        gateway.artifacts.delete(artifact.sha256)
+        raise InvalidRequest.at("/file", "empty_file", f"{name!r} is empty; upload a file that holds some rows")
+    return DatasetFile(name=name, sha256=artifact.sha256, bytes=artifact.bytes)
+
+
+def _format_of(filenames: list[str]) -> Format:
+    """What all files are, by their names."""
+    formats: dict[Format, str] = {_format(name): name for name in filenames}
+    if len(formats) > 1:
+        kinds = " and ".join(f"{name!r} is {format_}" for format_, name in formats.items())
+        raise InvalidRequest.at("/file", "several_formats", f"the files of a dataset are of one kind, and {kinds}")
+    return next(iter(formats))
 
 
 def _format(filename: str) -> Format:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, or_, select, update
 
-from api_schemas.datasets import Column, ColumnChoice, Dataset, DatasetChange, Format, Preview
+from api_schemas.datasets import Column, ColumnChoice, Dataset, DatasetChange, DatasetFile, Format, Preview
 from api_schemas.errors import Conflict, Fault, InvalidRequest
 from api_schemas.ids import new_id
 from api_schemas.jobs import TERMINAL
 from api_schemas.nearest import nearest
-from storage.artifacts import Artifact
 from storage.database import Database, fetch, now, owned
 from storage.idempotency import Once, forget, once
 from storage.pages import Sort, read_page
@@ -28,9 +28,16 @@ class NewDataset:
 
     name: str
     format: Format
-    artifact: Artifact
+    files: Sequence[DatasetFile]
     target: str | None
     choices: Sequence[ColumnChoice]
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes; of several files, of their digests."""
+        if len(self.files) == 1:
+            return self.files[0].sha256
+        return hashlib.sha256("".join(file.sha256 for file in self.files).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Inspection:
 
     dataset_id: str
     attempt: int
-    sha256: str
+    files: list[DatasetFile]
     format: Format
     choices: list[ColumnChoice]
     target: str | None
@@ -70,8 +77,9 @@ def add_dataset(
         version=1,
         name=upload.name,
         created_at=now(),
-        sha256=upload.artifact.sha256,
-        bytes=upload.artifact.bytes,
+        sha256=upload.sha256,
+        bytes=sum(file.bytes for file in upload.files),
+        files=list(upload.files),
         format=upload.format,
         target=upload.target,
         choices=list(upload.choices),
@@ -184,7 +192,7 @@ def claim_inspection(database: Database, dataset_id: str, lease_seconds: float) 
         session.flush()
         taken = update(DatasetRow).where(DatasetRow.id == row.id)
         session.execute(taken.values(lease_until=database_time() + lease_seconds))
-        return Inspection(row.id, row.attempt, row.sha256, row.format, row.choices, row.target)
+        return Inspection(row.id, row.attempt, row.files, row.format, row.choices, row.target)
 
 
 def finish_inspection(database: Database, inspection: Inspection, outcome: Contents | Fault) -> None:
@@ -225,6 +233,7 @@ def dataset_of(row: DatasetRow) -> Dataset:
         created_at=row.created_at,
         sha256=row.sha256,
         bytes=row.bytes,
+        files=row.files,
         format=row.format,
         rows=row.rows,
         target=row.target,

@@ -26,7 +26,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from api_schemas.advice import Advice
-from api_schemas.datasets import Column, ColumnChoice, DatasetState, Format, Preview
+from api_schemas.datasets import Column, ColumnChoice, DatasetFile, DatasetState, Format, Preview
 from api_schemas.errors import Fault
 from api_schemas.jobs import Environment, JobError, JobSpec, JobState, Summary
 from api_schemas.model_tasks import Asked, ModelTaskState
@@ -111,6 +111,7 @@ class Table(DeclarativeBase):
         list[Advice]: Document(list[Advice]),
         list[Column]: Document(list[Column]),
         list[ColumnChoice]: Document(list[ColumnChoice]),
+        list[DatasetFile]: Document(list[DatasetFile]),
         dict[str, Summary]: Document(dict[str, Summary]),
         Asked: Document(Asked),
         Prediction: Document(Prediction),
@@ -228,8 +229,10 @@ class DatasetRow(Owned, Table):
     name: Mapped[str]
     created_at: Mapped[datetime]
     sha256: Mapped[str] = mapped_column(String(64))
-    """Of the uploaded bytes, which is also their address in the artifact store."""
+    """Of the uploaded bytes; of several files, of their digests."""
     bytes: Mapped[int]
+    files: Mapped[list[DatasetFile]]
+    """Each under its digest in the artifact store."""
     format: Mapped[Format]
     target: Mapped[str | None]
     choices: Mapped[list[ColumnChoice]]

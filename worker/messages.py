@@ -76,10 +76,19 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class UploadedFile:
+    """A file as it was uploaded."""
+
+    name: str
+    """What it was called; `path` does not tell."""
+    path: Path
+
+
+@dataclass(frozen=True)
 class Reading:
     """What a reader shall do."""
 
-    file: Path
+    files: list[UploadedFile]
     format: Format
     choices: list[ColumnChoice]
     target: str | None

@@ -15,8 +15,13 @@ def read(line: Connection) -> None:
     """Wait for a file and read it; says Found, or the Fault that the file has."""
     reading: Reading = line.recv()
     limit_memory(reading.memory_bytes)
+    if len(reading.files) > 1:
+        line.send(
+            Fault(pointer="/file", code="several_files", message=f"{reading.format} files are taken one at a time")
+        )
+        return
     try:
-        found = inspect(reading.file, reading.format, reading.choices, reading.target)
+        found = inspect(reading.files[0].path, reading.format, reading.choices, reading.target)
     except UnreadableTable as error:
         line.send(error.fault)
         return

@@ -17,7 +17,7 @@ from storage.database import Database
 from storage.datasets import Contents, Inspection, claim_inspection, finish_inspection
 from storage.queue import INSPECT, WAKE
 from storage.settings import Settings
-from worker.messages import Found, Reading
+from worker.messages import Found, Reading, UploadedFile
 from worker.process import Child, Spares
 from worker.slots import Slot, Slots
 from worker.supervisor import Supervisor
@@ -86,7 +86,7 @@ def inspect_dataset(place: Workplace, dataset_id: str) -> None:
 
 def _read(place: Workplace, inspection: Inspection, arrays: Path) -> Contents | Fault:
     reading = Reading(
-        file=place.artifacts.path(inspection.sha256),
+        files=[UploadedFile(file.name, place.artifacts.path(file.sha256)) for file in inspection.files],
         format=inspection.format,
         choices=inspection.choices,
         target=inspection.target,
