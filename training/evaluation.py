@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from api_schemas.catalog.metrics import MetricEntry, better
 from api_schemas.jobs import EarlyStopping
@@ -17,6 +17,12 @@ from training.data.prepare import Data, Part
 from training.losses import ClassLoss, NumberLoss
 
 _CHUNK_ROWS = 16_384
+
+
+@torch.inference_mode()
+def scores(model: nn.Module, x: Tensor) -> Tensor:
+    """What a network says (rows, outputs) of inputs (rows, inputs), a part of them at a time."""
+    return torch.cat([model(rows) for rows in x.split(_CHUNK_ROWS)])
 
 
 @torch.inference_mode()
@@ -29,15 +35,15 @@ def evaluate(
     float64 on the CPU, numbers in the target's own units.
     """
     model.eval()
-    scores = torch.cat([model(rows) for rows in part.x.split(_CHUNK_ROWS)])
+    said = scores(model, part.x)
     model.train()
-    predicted = loss.predict(scores.to("cpu", torch.float64)).numpy()
+    predicted = loss.predict(said.to("cpu", torch.float64)).numpy()
     if data.classes:
         known = {"targets": part.targets, "probabilities": predicted, "predictions": predicted.argmax(axis=1)}
     else:
         known = {"targets": part.targets, "predictions": data.preparation.invert_target(predicted)}
     values = {metric.key: measure(metric, len(data.classes), known) for metric in metrics}
-    return {"loss": loss(scores, part.y).item(), **values}
+    return {"loss": loss(said, part.y).item(), **values}
 
 
 def measure(metric: MetricEntry, classes: int, known: dict[str, np.ndarray]) -> float:

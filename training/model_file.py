@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from api_schemas.jobs import JobSpec
 from training.checkpoint import digest, save_tensors
-from training.data.preparation import Preparation
+from training.data.preparation import Description, Preparation
+
+_FORMAT = "anneal-model-1"
+
+
+class UnreadableModel(Exception):
+    """The file is no model that a run left behind, or is damaged."""
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """What `save_model` wrote."""
+
+    spec: JobSpec
+    """Every default filled in."""
+    preparation: Preparation
+    weights: dict[str, Tensor]
+    """By name, as torch's `state_dict` has them: parameters, and buffers such as running statistics."""
+    weights_sha256: str
 
 
 def save_model(path: Path, spec: JobSpec, preparation: Preparation, weights: Mapping[str, Tensor]) -> str:
@@ -25,10 +45,37 @@ def save_model(path: Path, spec: JobSpec, preparation: Preparation, weights: Map
     tensors |= {f"preparation/{name}": torch.from_numpy(array) for name, array in preparation.arrays().items()}
     taken = digest(weights)
     metadata = {
-        "format": "anneal-model-1",
+        "format": _FORMAT,
         "spec": spec.model_dump_json(),
         "preparation": preparation.description.model_dump_json(),
         "weights_sha256": taken,
     }
     save_tensors(path, tensors, metadata)
     return taken
+
+
+def load_model(path: Path) -> StoredModel:
+    """Read back what `save_model` wrote.
+
+    Raises:
+        UnreadableModel: when it is no such file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the file is no mapping
+    except (SafetensorError, OSError) as error:
+        raise UnreadableModel(f"{path.name} is no whole safetensors file: {error}") from error
+    if metadata.get("format") != _FORMAT:
+        raise UnreadableModel(f"{path.name} holds tensors, but is no model of a job")
+    fitted = {name: tensor.numpy() for name, tensor in _within("preparation/", tensors).items()}
+    return StoredModel(
+        spec=JobSpec.model_validate_json(metadata["spec"]),
+        preparation=Preparation.load(Description.model_validate_json(metadata["preparation"]), fitted),
+        weights=_within("weights/", tensors),
+        weights_sha256=metadata["weights_sha256"],
+    )
+
+
+def _within(folder: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(folder): tensor for name, tensor in tensors.items() if name.startswith(folder)}

@@ -155,14 +155,14 @@ def test_a_preparation_is_restored_from_what_a_file_holds_bit_for_bit(name):
 def test_held_out_rows_change_nothing_of_what_is_fitted(name):
     entry, train = ENTRIES[name](), np.arange(0, 60, 2)
     spec = PreprocessingSpec(numeric=entry, target=entry if entry.invertible else NoPreprocessing())
-    description = Description(columns=[], preprocessing=spec, target="y", classes=[])
+    description = Description(columns=[], preprocessing=spec, target="y", classes=[], array=(1, 2, 2))
     columns = np.abs(rows()[:, :4]) + 0.1
     spoiled = columns.copy()
     spoiled[1::2] *= 1000.0
 
     def fitted(values: np.ndarray) -> dict[str, np.ndarray]:
         features = [Feature(f"x{place}", column, missing="mean") for place, column in enumerate(values.T)]
-        return fit_preparation(features, values[:, 0], description, train, (1, 2, 2)).arrays()
+        return fit_preparation(features, values[:, 0], description, train).arrays()
 
     truth = fitted(columns)
     assert truth

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from api_schemas.base import Schema
-from api_schemas.catalog.layers import Image
+from api_schemas.catalog.layers import Array, Image, InputShape, as_image
 from api_schemas.catalog.preprocessing import NoPreprocessing, Power, PreprocessingEntry
 from api_schemas.datasets import Missing
 from api_schemas.jobs import PreprocessingSpec
@@ -64,7 +64,7 @@ class PreparedColumn(Schema):
         return 1 if self.categories is None else len(self.categories)
 
     def spread(self, values: np.ndarray) -> np.ndarray:
-        """Inputs (rows, width) of raw values (rows,); a missing or unseen category without a fill is all 0."""
+        """Inputs (rows, width) of raw values (rows,); an unseen category is all 0."""
         if self.categories is None:
             filled = values if self.fill is None else np.where(np.isnan(values), self.fill, values)
             return filled[:, None].astype(np.float64)
@@ -83,6 +83,8 @@ class Description(Schema):
     """The predicted column; None where the dataset has none by name."""
     classes: list[str]
     """The classes in the order of their numbers; empty where a number is predicted."""
+    array: Array | None = None
+    """The axes of a row that is an array."""
 
     def spread(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         """Inputs (rows, inputs) that are not yet rescaled, from raw columns (rows,) by name."""
@@ -110,9 +112,9 @@ class Preparation:
         return cls(description, numeric, _restore(spec.target or NoPreprocessing(), "target", arrays))
 
     @property
-    def width(self) -> int:
-        """How many inputs the network has."""
-        return sum(column.width for column in self.description.columns)
+    def shape(self) -> InputShape:
+        """What the network sees of a row."""
+        return InputShape(sum(column.width for column in self.description.columns), self.description.array)
 
     def transform(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         """A network's inputs (rows, inputs) from raw columns (rows,) by name."""
@@ -144,7 +146,6 @@ def fit(
     target: np.ndarray,
     description: Description,
     rows: np.ndarray,
-    image: Image | None = None,
 ) -> Preparation:
     """Fit on training rows.
 
@@ -153,7 +154,6 @@ def fit(
         target: classes or numbers (rows,), whole.
         description: what is asked for; its columns are filled in here.
         rows: which rows train; nothing of the others is measured.
-        image: what the columns are pixels of, where they are.
 
     Raises:
         BadData: when a column to fill in has no value in the training rows, or numbers are not what its preprocessing
@@ -169,7 +169,7 @@ def fit(
     inputs = described.spread({feature.name: feature.values[rows] for feature in features})
     return Preparation(
         description=described,
-        numeric=_fit(spec.numeric, _numbers(inputs, described.numeric), image),
+        numeric=_fit(spec.numeric, _numbers(inputs, described.numeric), as_image(description.array)),
         target=_fit(spec.target, target[rows, None]) if scaled and spec.target else identity(1),
     )
 

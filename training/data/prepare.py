@@ -42,8 +42,6 @@ class Data:
     validation: Part
     test: Part
     preparation: Preparation
-    shape: InputShape
-    """What the network sees of a row."""
     outputs: int
     """Width of the network's output."""
 
@@ -56,6 +54,11 @@ class Data:
     def classes(self) -> list[str]:
         """Names of the classes; empty where the target is a number."""
         return self.preparation.description.classes
+
+    @property
+    def shape(self) -> InputShape:
+        """What the network sees of a row."""
+        return self.preparation.shape
 
     @property
     def inputs(self) -> int:
@@ -96,12 +99,15 @@ def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
     if spec.loss is not None and spec.loss.counts:
         _refuse_no_counts(table.target)
     rows = _split(table, spec.split)
-    shape = input_shape(spec, dataset, table.width)
     description = Description(
-        columns=[], preprocessing=spec.preprocessing, target=table.target_name, classes=table.classes
+        columns=[],
+        preprocessing=spec.preprocessing,
+        target=table.target_name,
+        classes=table.classes,
+        array=input_shape(spec, dataset, table.width).array,
     )
     with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
-        preparation = fit(table.features, table.target, description, rows.train, shape.image)
+        preparation = fit(table.features, table.target, description, rows.train)
         x = preparation.transform({feature.name: feature.values for feature in table.features})
         y = table.target if table.classes else preparation.transform_target(table.target)
     dtype = getattr(torch, spec.training.precision)
@@ -110,7 +116,7 @@ def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
     )
     _refuse_infinite(whole, spec.training.precision)
     train, validation, test = (_take(whole, part) for part in (rows.train, rows.validation, rows.test))
-    return Data(train, validation, test, preparation, shape, output_width(spec, len(table.classes)))
+    return Data(train, validation, test, preparation, output_width(spec, len(table.classes)))
 
 
 def _refuse_no_counts(target: np.ndarray) -> None:

@@ -1,0 +1,158 @@
+"""From a model's file and raw rows to predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor, nn
+
+from api_schemas.errors import Fault, InvalidRequest
+from api_schemas.jobs import JobSpec
+from api_schemas.nearest import nearest
+from api_schemas.plan import output_width
+from training.build import build_loss, build_model
+from training.data import cells
+from training.data.preparation import Preparation, PreparedColumn
+from training.evaluation import scores
+from training.model_file import StoredModel, load_model
+
+_CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of some rows."""
+
+    predictions: list[str] | list[float | None]
+    """The likeliest class of each row by name, or a number in the target's own units; None where a target's
+    preprocessing leads back to no number."""
+    probabilities: dict[str, list[float]]
+    """Of each class by name, for each row; empty where a number is predicted. A loss that gives none, such as a hinge,
+    has numbers in the same order instead."""
+
+
+class Predictor:
+    """A trained network with everything between raw columns and its answers.
+
+    Its answers are those of the training process: the same preparation, the same arithmetic, batch norm by its running
+    statistics.
+
+    Args:
+        stored: what a run left behind.
+        device: where to compute.
+    """
+
+    def __init__(self, stored: StoredModel, device: torch.device = _CPU) -> None:
+        spec = stored.spec
+        if spec.loss is None:
+            raise ValueError("a run's spec has a loss")
+        self._device, self.dtype = device, getattr(torch, spec.training.precision)
+        self.spec: JobSpec = spec
+        self.preparation: Preparation = stored.preparation
+        classes = len(self.classes)
+        model = build_model(spec.model, self.preparation.shape, output_width(spec, classes))
+        self.model: nn.Sequential = model.to(device, self.dtype).eval()
+        self.model.load_state_dict(stored.weights)
+        self.loss = build_loss(spec.loss, torch.ones(classes))  # weights of classes change no prediction
+
+    @classmethod
+    def load(cls, path: Path | str, device: torch.device = _CPU) -> Predictor:
+        """Read a model's file.
+
+        Raises:
+            training.model_file.UnreadableModel: when it is none.
+        """
+        return cls(load_model(Path(path)), device)
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes in the order of the network's outputs; empty where a number is predicted."""
+        return self.preparation.description.classes
+
+    @property
+    def columns(self) -> list[str]:
+        """The raw columns that a prediction needs."""
+        return [column.name for column in self.preparation.description.columns]
+
+    def predict(self, columns: Mapping[str, Sequence[Any] | pl.Series]) -> Predictions:
+        """Answer for raw rows.
+
+        Args:
+            columns: values (rows,) by name, as a file would hold them: numbers, also as text, texts, None where one is
+                missing. Columns that the model does not need are ignored.
+
+        Raises:
+            InvalidRequest: with a pointer into `/columns` for each column that is missing or holds what it cannot.
+        """
+        said = self.raw_scores(self.inputs(columns))
+        predicted = self.loss.predict(said.to("cpu", torch.float64)).numpy()
+        if self.classes:
+            names = np.array(self.classes, dtype=object)[predicted.argmax(axis=1)]
+            return Predictions(names.tolist(), dict(zip(self.classes, predicted.T.tolist(), strict=True)))
+        numbers: list[float] = self.preparation.invert_target(predicted).tolist()
+        return Predictions([number if np.isfinite(number) else None for number in numbers], {})
+
+    def inputs(self, columns: Mapping[str, Sequence[Any] | pl.Series]) -> Tensor:
+        """The network's inputs (rows, inputs) of raw rows; arguments and errors as of `predict`."""
+        faults: list[Fault] = []
+        raw: dict[str, np.ndarray] = {}
+        for column in self.preparation.description.columns:
+            try:
+                raw[column.name] = _read(column, columns)
+            except InvalidRequest as error:
+                faults += error.faults
+        faults = faults or list(_of_lengths(raw))
+        if faults:
+            raise InvalidRequest.of(faults)
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
+            x = torch.from_numpy(self.preparation.transform(raw)).to(self.dtype)
+        finite = x.isfinite().all(dim=1)
+        if not finite.all():
+            row = int(finite.to(torch.int8).argmin())
+            message = f"row {row} holds numbers too large to compute with in {self.spec.training.precision}"
+            raise InvalidRequest.at("/columns", "not_finite", message)
+        return x
+
+    def raw_scores(self, x: Tensor) -> Tensor:
+        """What the network says (rows, outputs) of prepared inputs (rows, inputs)."""
+        return scores(self.model, x.to(self._device))
+
+
+def _read(column: PreparedColumn, columns: Mapping[str, Sequence[Any] | pl.Series]) -> np.ndarray:
+    """The raw values (rows,) of a column, as `Preparation.transform` takes them."""
+    place = f"/columns/{column.name.replace('~', '~0').replace('/', '~1')}"
+    if column.name not in columns:
+        message = f"column {column.name!r} is not there; {nearest(column.name, list(columns))}"
+        raise InvalidRequest.at("/columns", "missing_column", message)
+    try:
+        return _values(column, columns[column.name])
+    except cells.UnreadableValue as error:
+        message = f"column {column.name!r}: {error}"
+        raise InvalidRequest.at(f"{place}/{error.row}", error.code, message) from error
+
+
+def _values(column: PreparedColumn, values: Sequence[Any] | pl.Series) -> np.ndarray:
+    text = cells.as_text(values, column.categories or ())
+    if text.null_count() and column.fill is None:
+        raise cells.UnreadableValue(
+            text.is_null().arg_max() or 0,
+            "missing_value",
+            "there is no value, and the model was trained on rows that all had one; give it, or train with the "
+            "column's `missing` set to what stands in for it",
+        )
+    return cells.numbers(text) if column.categories is None else cells.codes(text, column.categories)
+
+
+def _of_lengths(raw: Mapping[str, np.ndarray]) -> Iterator[Fault]:
+    lengths = {name: len(values) for name, values in raw.items()}
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{name!r} {length}" for name, length in list(lengths.items())[:6])
+        yield Fault(pointer="/columns", code="uneven_columns", message=f"columns are of different lengths: {shown}")
+    elif not min(lengths.values()):
+        yield Fault(pointer="/columns", code="no_rows", message="there is no row to predict; give at least one")
