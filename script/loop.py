@@ -186,9 +186,9 @@ def report(step: int, loss: Tensor) -> None:
             return [clear, "loss = criterion(network(x_train[batch]), y_train[batch])", backward]
         return [
             clear,
-            "count, losses = sum(len(part) for part in parts), []",
-            "for part in parts:",
-            "    loss = criterion(network(x_train[part]), y_train[part]) * (len(part) / count)",
+            "counts, losses = [criterion.weigh(y_train[part]) for part in parts], []",
+            "for part, count in zip(parts, counts, strict=True):",
+            "    loss = criterion(network(x_train[part]), y_train[part]) * (count / sum(counts))",
             f"    {backward}",
             "    losses.append(loss.detach())",
             "loss = torch.stack(losses).sum()",

@@ -40,8 +40,11 @@ class ClassLoss(nn.Module):
         """The mean () of the rows' losses (rows,), weighted by their classes."""
         if self.class_weights is None:
             return losses.mean()
-        weights = self.class_weights[classes]
-        return (weights * losses).sum() / weights.sum()
+        return (self.class_weights[classes] * losses).sum() / self.weigh(classes)
+
+    def weigh(self, classes: Tensor) -> Tensor | int:
+        """What rows of these classes (rows,) count together: how much their mean is of a mean over more rows."""
+        return len(classes) if self.class_weights is None else self.class_weights[classes].sum()
 
     def predict(self, scores: Tensor) -> Tensor:
         """Probabilities (rows, classes); where scores are no log probabilities, numbers in their order."""
@@ -50,6 +53,10 @@ class ClassLoss(nn.Module):
 
 class NumberLoss(nn.Module):
     """A loss of scores and numbers."""
+
+    def weigh(self, numbers: Tensor) -> int:
+        """What these rows (rows,) count together: how much their mean is of a mean over more rows."""
+        return len(numbers)
 
     def predict(self, scores: Tensor) -> Tensor:
         """The predicted numbers (rows,), scaled as the targets are."""

@@ -12,6 +12,7 @@ from api_schemas.catalog.schedule_entry import Factors
 from api_schemas.jobs import JobSpec, Plan
 from training.data.prepare import Part
 from training.gradient import NormHistory
+from training.losses import ClassLoss, NumberLoss
 from training.optimization import Optimization
 
 Record = Callable[[Tensor, Sequence[float]], Tensor]
@@ -25,7 +26,7 @@ class Steps:
         spec: of the job.
         plan: how long the run is.
         model: whose weights change.
-        loss: of scores and targets, the mean over the rows.
+        loss: of scores and targets, the mean over the rows, weighted or not.
         train: the rows to learn from, on the model's device.
 
     Attributes:
@@ -33,7 +34,7 @@ class Steps:
         scheduled: names of what follows a schedule, `lr` first.
     """
 
-    def __init__(self, spec: JobSpec, plan: Plan, model: nn.Module, loss: nn.Module, train: Part) -> None:
+    def __init__(self, spec: JobSpec, plan: Plan, model: nn.Module, loss: ClassLoss | NumberLoss, train: Part) -> None:
         self._training, self._model, self._loss, self._train = spec.training, model, loss, train
         self.optimization = Optimization(
             spec.optimizer, model, spec.training.decay_norms_and_biases, spec.training.layer_rates
@@ -94,14 +95,14 @@ class Steps:
 
     def _descend(self, batches: Sequence[Tensor]) -> Tensor:
         """The loss () of all rows of some batches, its gradient left at the weights."""
-        gradient, rows = self.optimization.gradient, sum(len(batch) for batch in batches)
+        gradient, targets = self.optimization.gradient, [self._train.y.index_select(0, batch) for batch in batches]
+        counts = [self._loss.weigh(part) for part in targets] if len(batches) > 1 else [1]
         gradient.clear()
         losses: list[Tensor] = []
-        for batch in batches:
-            scores = self._model(self._train.x.index_select(0, batch))
-            loss = self._loss(scores, self._train.y.index_select(0, batch))
+        for batch, wanted, count in zip(batches, targets, counts, strict=True):
+            loss = self._loss(self._model(self._train.x.index_select(0, batch)), wanted)
             if len(batches) > 1:
-                loss = loss * (len(batch) / rows)
+                loss = loss * (count / sum(counts))
             gradient.add(loss)
             losses.append(loss.detach())
         return losses[0] if len(losses) == 1 else torch.stack(losses).sum()

@@ -38,8 +38,9 @@ SPECS = {
         },
         "split": {"test": 0.2},
     },
-    "dropout, batches that add up, the norm clipped": {
+    "dropout, weighted batches that add up, the norm clipped": {
         "dataset": {"name": "wine"},
+        "loss": {"name": "cross_entropy", "class_weights": [1.0, 5.0, 0.3]},
         "model": {**BATCH_NORM, "dropout": 0.3},
         "training": {"epochs": 3, "batch_size": 20, "accumulate_batches": 3, "gradient_clip_norm": 0.5},
     },

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from api_schemas.catalog.losses import LossEntry
 from training.events import Evaluation, Points
 
 TRAINING = {"epochs": 3, "batch_size": 16, "precision": "float64", "seed": 5}
@@ -69,6 +70,40 @@ def test_three_batches_added_up_are_one_of_three_times_the_rows(make_run):
     found, wanted = recorded(added), recorded(large)
     for key in ("train/loss", "train/grad_norm"):
         np.testing.assert_allclose(found[key], wanted[key], rtol=1e-9)
+
+
+def _of_classes(entry):
+    """A job whose classes count differently where the loss can tell them apart, else one on numbers."""
+    if entry.task == "regression":
+        return {"dataset": {"name": "diabetes"}, "loss": {"name": entry.model_fields["name"].default}}
+    weights = {"class_weights": [1.0, 7.0, 0.2][: entry.only_classes]} if "class_weights" in entry.model_fields else {}
+    dataset = {"name": "breast_cancer" if entry.only_classes == 2 else "iris"}
+    return {"dataset": dataset, "loss": {"name": entry.model_fields["name"].default, **weights}}
+
+
+@pytest.mark.parametrize("name", LossEntry.members())
+def test_batches_add_up_whatever_the_loss_counts(make_run, name):
+    job = _of_classes(LossEntry.members()[name]) | {"model": MLP, "optimizer": {"name": "sgd", "lr": 1e-4}}
+    added = make_run(**job, training={**TRAINING, "accumulate_batches": 3})
+    large = make_run(**job, training={**TRAINING, "batch_size": 48})
+    found, wanted = recorded(added), recorded(large)
+    for key in ("train/loss", "train/grad_norm"):
+        np.testing.assert_allclose(found[key], wanted[key], rtol=1e-8)
+
+
+def test_weighted_batches_that_add_up_are_torchs_weighted_mean_over_all_rows(make_run):
+    weights = torch.tensor([1.0, 7.0, 0.2], dtype=torch.float64)
+    loss = {"name": "cross_entropy", "class_weights": weights.tolist(), "label_smoothing": 0.1}
+    run = make_run(model=MLP, optimizer=SGD, loss=loss, training={**TRAINING, "accumulate_batches": 8})
+    model = copy.deepcopy(run._model)
+    (optimizer,), losses, (x, y) = sgd(model), [], (run._data.train.x, run._data.train.y)
+    for _ in range(3):
+        optimizer.zero_grad()
+        value = functional.cross_entropy(model(x), y, weights, label_smoothing=0.1)
+        value.backward()
+        optimizer.step()
+        losses.append(value.item())
+    assert_same_run(run, losses, model)
 
 
 def test_what_is_dropped_is_a_batch_that_is_not_full_and_never_a_step(make_run):
