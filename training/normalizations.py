@@ -177,11 +177,11 @@ def _processes_share_a_batch() -> bool:
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 
 
-class ImageRmsNorm(nn.Module):
-    """Divides each image (channels, height, width) by its root mean square, then scales each channel.
+class ChannelRmsNorm(nn.Module):
+    """Divides each sequence or image (channels, ...) by its root mean square, then scales each channel.
 
     Args:
-        channels: of the images.
+        channels: of each.
         eps: added to the mean square.
     """
 
@@ -191,7 +191,8 @@ class ImageRmsNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.rms_norm(x, x.shape[1:], eps=self.eps) * self.weight.view(-1, 1, 1)
+        along = (-1, *(1 for _ in range(x.dim() - 2)))
+        return functional.rms_norm(x, x.shape[1:], eps=self.eps) * self.weight.view(along)
 
 
 class DynamicTanh(nn.Module):

@@ -23,8 +23,8 @@ class ActivationEntry(Entry):
         """Its slope below zero as He's initialization counts it; 0 for all that are not straight there."""
         return 0.0
 
-    def layer(self) -> Layer:
-        """What stands behind a layer."""
+    def layer(self, axis: int = 1) -> Layer:
+        """What stands behind a layer whose features lie along this axis: the second of an image, the last of tokens."""
         call = self.call()
         return Layer(call.target, call.args, call.kwargs, self.parameters)
 
@@ -243,8 +243,8 @@ class Softmax(ActivationEntry):
     target = "torch.nn.Softmax"
     name: Literal["softmax"] = "softmax"
 
-    def knobs(self) -> dict[str, int]:
-        return {"dim": 1}
+    def layer(self, axis: int = 1) -> Layer:
+        return Layer("torch.nn.Softmax", (), {"dim": axis})
 
 
 Activation = Annotated[ActivationEntry, OneOf(ActivationEntry)]

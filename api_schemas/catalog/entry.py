@@ -58,7 +58,7 @@ class Entry(Schema):
             default = child.model_fields["name"].default
             names += [default] if isinstance(default, str) else []
             names += child.names()
-        return names
+        return list(dict.fromkeys(names))  # an entry may stand below two families of its kind
 
     @classmethod
     def find(cls, name: str) -> type[Entry] | None:

@@ -56,57 +56,108 @@ class InputShape:
 
 @dataclass(frozen=True)
 class Layer(Call):
-    """The call that makes one layer, and what is known of the layer before it is made."""
+    """The call that makes one layer, and what is known of the layer before it is made.
+
+    A layer that is made of others is given them: by keyword under the name of the attribute that keeps it, by place
+    where they follow each other.
+    """
 
     parameters: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
-    """Shape of each parameter, by the name and in the order of torch's `named_parameters`."""
+    """Shape of each parameter of its own, by the name and in the order of torch's `named_parameters`."""
     places: int = 1
-    """How often a row uses each parameter: a convolution at every place of its output."""
+    """How often a row is multiplied with each of them: a convolution at every place of its output, a table never."""
+    products: int = 0
+    """Multiplications of a row beside those with parameters: attention multiplies places with each other."""
+
+    @property
+    def children(self) -> dict[str, Layer]:
+        """The layers that it is made of, by torch's names and in torch's order."""
+        given = {**{str(place): arg for place, arg in enumerate(self.args)}, **self.kwargs}
+        return {name: child for name, child in given.items() if isinstance(child, Layer)}
 
 
-def linear(inputs: int, outputs: int) -> Layer:
-    """`y = W x + b` from (rows, inputs) to (rows, outputs)."""
-    return Layer("torch.nn.Linear", (inputs, outputs), {}, {"weight": (outputs, inputs), "bias": (outputs,)})
+Size = tuple[int, ...]
+"""How far an array reaches along each axis behind its channels: (length,) or (height, width)."""
 
 
-def convolution(inputs: int, outputs: int, kernel: int, stride: int, places: int) -> Layer:
-    """A square kernel over images (rows, inputs, height, width), padded with zeros so that it sees the edges too.
+def linear(inputs: int, outputs: int, places: int = 1) -> Layer:
+    """`y = W x + b` from (rows, ..., inputs) to (rows, ..., outputs), for rows of so many places."""
+    shapes = {"weight": (outputs, inputs), "bias": (outputs,)}
+    return Layer("torch.nn.Linear", (inputs, outputs), {}, shapes, places)
+
+
+def convolution(
+    inputs: int, outputs: int, kernel: int, size: Size, stride: int = 1, padding: int | None = None, dilation: int = 1
+) -> Layer:
+    """A kernel over sequences (rows, inputs, length) or images (rows, inputs, height, width).
 
     Args:
         inputs: channels that it reads.
         outputs: channels that it writes.
-        kernel: side of the square, odd.
+        kernel: how many places of each axis it sees.
+        size: of what it reads.
         stride: step between two places.
-        places: how many places its output has.
+        padding: zeros at each end of an axis; half a kernel where it is left out, so that it sees the edges too.
+        dilation: step between two places that it sees.
     """
-    shapes = {"weight": (outputs, inputs, kernel, kernel), "bias": (outputs,)}
-    knobs = {"stride": stride, "padding": kernel // 2}
-    return Layer("torch.nn.Conv2d", (inputs, outputs, kernel), knobs, shapes, places)
+    around = kernel // 2 if padding is None else padding
+    shapes = {"weight": (outputs, inputs, *(kernel for _ in size)), "bias": (outputs,)}
+    knobs = {"stride": stride, "padding": around} | ({"dilation": dilation} if dilation > 1 else {})
+    places = math.prod(convolved(size, kernel, stride, around, dilation))
+    return Layer(f"torch.nn.Conv{len(size)}d", (inputs, outputs, kernel), knobs, shapes, places)
 
 
-def sequential(layers: Iterable[Layer]) -> Call:
-    """The network of these layers, one after the other."""
-    return Call("torch.nn.Sequential", tuple(layers))
+def convolved(size: Size, kernel: int, stride: int = 1, padding: int | None = None, dilation: int = 1) -> Size:
+    """What a convolution, or a pooling, leaves of a size; below 1 where the kernel is larger than what it reads."""
+    around = kernel // 2 if padding is None else padding
+    return tuple((length + 2 * around - dilation * (kernel - 1) - 1) // stride + 1 for length in size)
 
 
-def parameter_shapes(network: Call) -> dict[str, tuple[int, ...]]:
-    """Shape of each parameter of a `sequential` network, by name and in the order of torch's `named_parameters`."""
-    return {
-        f"{place}.{name}": shape
-        for place, layer in enumerate(_layers(network))
-        for name, shape in layer.parameters.items()
+def dropout(share: float) -> list[Layer]:
+    """Sets a share of its inputs to 0 in training; no layer where that is none."""
+    return [Layer("torch.nn.Dropout", (share,))] if share else []
+
+
+def embedded(shape: InputShape) -> tuple[list[Layer], int]:
+    """The layer that puts learned numbers in the place of each code, where a row has any, and how wide a row is then.
+
+    A category gets half as many numbers as there are values, at most 50 (Guo and Berkhahn 2016).
+    """
+    if not shape.categories:
+        return [], shape.width
+    tables = {place: (values, min(50, (values + 1) // 2)) for place, values in sorted(shape.categories.items())}
+    parameters = {f"tables.{index}.weight": table for index, table in enumerate(tables.values())}
+    width = shape.width - len(tables) + sum(width for _, width in tables.values())
+    return [Layer("training.layers_table.Embeddings", (shape.width, tables), {}, parameters, 0)], width
+
+
+def residual(body: Sequence[Layer], shortcut: Layer | None = None) -> Layer:
+    """`x + body(x)` (He et al. 2016), or `shortcut(x) + body(x)` where the shapes differ."""
+    past = shortcut or Layer("torch.nn.Identity")
+    return Layer("training.layers.Residual", (), {"body": sequential(body), "shortcut": past})
+
+
+def sequential(layers: Iterable[Layer]) -> Layer:
+    """These layers, one after the other."""
+    return Layer("torch.nn.Sequential", tuple(layers))
+
+
+def parameter_shapes(network: Layer) -> dict[str, tuple[int, ...]]:
+    """Shape of each parameter of a network, by name and in the order of torch's `named_parameters`."""
+    inner = {
+        f"{child}.{name}": shape
+        for child, layer in network.children.items()
+        for name, shape in parameter_shapes(layer).items()
     }
+    return {**network.parameters, **inner}
 
 
-def parameter_count(network: Call) -> int:
-    """How many numbers a `sequential` network learns."""
+def parameter_count(network: Layer) -> int:
+    """How many numbers a network learns."""
     return sum(math.prod(shape) for shape in parameter_shapes(network).values())
 
 
-def multiplications(network: Call) -> int:
-    """About how many multiplications one row costs on its way forward through a `sequential` network."""
-    return sum(layer.places * math.prod(shape) for layer in _layers(network) for shape in layer.parameters.values())
-
-
-def _layers(network: Call) -> Sequence[Layer]:
-    return network.args
+def multiplications(network: Layer) -> int:
+    """About how many multiplications one row costs on its way forward through a network."""
+    own = network.places * sum(math.prod(shape) for shape in network.parameters.values())
+    return own + network.products + sum(multiplications(child) for child in network.children.values())

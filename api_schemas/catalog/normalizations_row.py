@@ -20,15 +20,16 @@ class LayerNorm(OutputNormalizationEntry):
     paper = "Ba, Kiros and Hinton 2016"
     pitfall = "Features of very different meaning share one scale; in convolutional networks batch norm mostly wins."
     target = "torch.nn.LayerNorm"
+    reads_tokens = True
 
     name: Literal["layer_norm"] = "layer_norm"
     eps: Epsilon = 1e-5
     """Added to the variance."""
 
-    def layer(self, width: int, spatial: bool) -> Layer | None:
-        if spatial:
+    def layer(self, width: int, axes: int = 0) -> Layer | None:
+        if axes:
             return Layer("torch.nn.GroupNorm", (1, width), self.knobs(), self.parameters(width))
-        return super().layer(width, spatial)
+        return super().layer(width)
 
     def unfit(self, width: int, places: int) -> str:
         return _alone(self.name) if width * places == 1 else ""
@@ -44,11 +45,16 @@ class RmsNorm(OutputNormalizationEntry):
     paper = "Zhang and Sennrich 2019"
     pitfall = "A large mean that all features share stays, and drowns what differs between them."
     target = "torch.nn.RMSNorm"
-    image_target = "training.normalizations.ImageRmsNorm"
+    reads_tokens = True
 
     name: Literal["rms_norm"] = "rms_norm"
     eps: Epsilon = 1e-6
     """Added to the mean square."""
+
+    def layer(self, width: int, axes: int = 0) -> Layer | None:
+        if axes:
+            return Layer("training.normalizations.ChannelRmsNorm", (width,), self.knobs(), self.parameters(width))
+        return super().layer(width)
 
     def parameters(self, width: int) -> dict[str, tuple[int, ...]]:
         return {"weight": (width,)}
@@ -74,7 +80,7 @@ class GroupNorm(OutputNormalizationEntry):
     eps: Epsilon = 1e-5
     """Added to the variance."""
 
-    def layer(self, width: int, spatial: bool) -> Layer | None:
+    def layer(self, width: int, axes: int = 0) -> Layer | None:
         return Layer("torch.nn.GroupNorm", (self.groups, width), {"eps": self.eps}, self.parameters(width))
 
     def unfit(self, width: int, places: int) -> str:
@@ -97,8 +103,9 @@ class InstanceNorm(OutputNormalizationEntry):
     eps: Epsilon = 1e-5
     """Added to the variance."""
 
-    def layer(self, width: int, spatial: bool) -> Layer | None:
-        return Layer("torch.nn.InstanceNorm2d", (width,), {"eps": self.eps, "affine": True}, self.parameters(width))
+    def layer(self, width: int, axes: int = 0) -> Layer | None:
+        target = f"torch.nn.InstanceNorm{max(axes, 1)}d"
+        return Layer(target, (width,), {"eps": self.eps, "affine": True}, self.parameters(width))
 
     def unfit(self, width: int, places: int) -> str:
         if places == 1:

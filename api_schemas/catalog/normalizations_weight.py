@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from api_schemas.catalog.call import Call
 from api_schemas.catalog.layers import Layer
 from api_schemas.catalog.normalization_entry import Epsilon, NormalizationEntry
 
@@ -14,7 +15,7 @@ class WeightNormalizationEntry(NormalizationEntry):
     """Normalises a layer's weight instead of its outputs, whatever the batch; where it stands makes no difference."""
 
     def wrap(self, layer: Layer) -> Layer:
-        call = self.call(layer)
+        call = self.call(Call(layer.target, layer.args, layer.kwargs))
         parameters = {name: shape for name, shape in layer.parameters.items() if name != "weight"}
         parameters |= self.parameters(layer.parameters["weight"])
         return Layer(call.target, call.args, call.kwargs, parameters, layer.places)

@@ -92,8 +92,8 @@ def test_a_convolution_is_multiplied_with_at_every_place():
 @pytest.mark.parametrize(
     ("dataset", "model", "pointer", "code"),
     [
-        ("wine", {"name": "cnn"}, "/model/name", "no_image"),
-        ("digits", {"name": "cnn", "image": [1, 8, 9]}, "/model/image", "not_this_image"),
+        ("wine", {"name": "cnn"}, "/model/name", "no_array"),
+        ("digits", {"name": "cnn", "array": [1, 8, 9]}, "/model/array", "not_this_array"),
         ("digits", {"name": "cnn", "channels": [4, 4, 4, 4]}, "/model/channels", "image_too_small"),
         (
             "digits",
@@ -137,7 +137,7 @@ def test_what_does_not_go_together_is_refused_with_its_place(dataset, model, poi
 def test_flat_rows_are_images_where_the_job_says_so():
     plan = make_plan(
         JobSpec.model_validate(
-            {"dataset": {"name": "wine"}, "model": {"name": "cnn", "image": [13, 1, 1], "pool": "none"}}
+            {"dataset": {"name": "wine"}, "model": {"name": "cnn", "array": [13, 1, 1], "pool": "none"}}
         ),
         None,
     )

@@ -16,9 +16,9 @@ from api_schemas.catalog.normalizations import NormalizationEntry
 from training.build import evaluate
 from training.normalizations import (
     BatchRenorm,
+    ChannelRmsNorm,
     DynamicTanh,
     GhostBatchNorm,
-    ImageRmsNorm,
     SyncBatchNorm,
     weight_standardization,
 )
@@ -38,7 +38,7 @@ def rows(*, spatial, seed=0):
 def layer_of(name, *, spatial, **knobs):
     """The layer of a catalog entry in float64, its gamma and beta drawn."""
     entry = NormalizationEntry.find(name).model_validate({"name": name, **knobs})
-    layer = evaluate(entry.layer(WIDTH, spatial)).double()
+    layer = evaluate(entry.layer(WIDTH, 2 * spatial)).double()
     torch.manual_seed(1)
     for weight in (layer.weight, getattr(layer, "bias", None)):
         if weight is not None:
@@ -91,7 +91,7 @@ def test_a_normalization_in_training_is_its_formula(name, spatial):
 
 
 def test_every_normalization_of_outputs_has_its_formula_here():
-    outputs = {name for name, entry in NormalizationEntry.members().items() if entry().layer(WIDTH, spatial=True)}
+    outputs = {name for name, entry in NormalizationEntry.members().items() if entry().layer(WIDTH, 2)}
     assert outputs == set(FORMULAS)
 
 
@@ -187,7 +187,7 @@ def test_no_ghost_is_a_single_row():
     [
         BatchRenorm(3, 0.1, EPS, 3.0, 5.0, warmup_steps=10**6, r_max_steps=10**6, d_max_steps=10**6),
         GhostBatchNorm(3, 0.1, EPS, ghost_rows=2),
-        ImageRmsNorm(3, EPS),
+        ChannelRmsNorm(3, EPS),
         DynamicTanh(3, 0.5),
         weight_standardization(nn.Conv2d(3, 2, 2), scaled=True, eps=EPS),
         weight_standardization(nn.Conv2d(3, 2, 2), scaled=False, eps=EPS),
@@ -200,7 +200,7 @@ def test_the_gradient_is_that_of_finite_differences(layer):
     assert torch.autograd.gradcheck(lambda x, *_: layer(x), (x, *layer.parameters()))
 
 
-@pytest.mark.parametrize("layer", [linear(6, 4), convolution(3, 4, 3, 1, 1)], ids=["linear", "convolution"])
+@pytest.mark.parametrize("layer", [linear(6, 4), convolution(3, 4, 3, (1, 1))], ids=["linear", "convolution"])
 def test_a_weight_is_normalised_as_the_formula_says(layer):
     made = {}
     for name in ("weight_norm", "spectral_norm", "weight_standardization"):
