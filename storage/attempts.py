@@ -158,9 +158,7 @@ def succeed(database: Database, lease: Lease, *, weights_sha256: str, model_sha2
     with database.write() as session:
         job = _held(session, lease)
         job.weights_sha256, job.model_sha256, job.step = weights_sha256, model_sha256, steps_done
-        done = f"all {job.total_steps} steps are done"
-        early = f"stopped early after step {steps_done}: it no longer got better"
-        move(session, job, "succeeded", done if steps_done == job.total_steps else early)
+        move(session, job, "succeeded", _how_it_ended(job))
 
 
 def fail(database: Database, lease: Lease, error: JobError) -> None:
@@ -206,6 +204,18 @@ def give_up_or_retry(session: Session, job: JobRow, error: JobError) -> None:
         _requeue(session, job, f"{error.message}; trying again from step {job.checkpoint_step or 0}")
         session.flush()
         session.execute(_of(job.id).values(not_before=database_time() + 2 ** (job.failures - 1) - 1))
+
+
+def _how_it_ended(job: JobRow) -> str:
+    """In one sentence; it says which weights are kept where those that were asked for never came to be."""
+    if job.step == job.total_steps:
+        return f"all {job.total_steps} steps are done"
+    early = f"stopped early after step {job.step}: it no longer got better"
+    training = job.spec.training
+    steps_per_epoch = job.total_steps // training.epochs
+    if training.averaging and job.step < training.averaging.first_step(job.total_steps, steps_per_epoch):
+        return f"{early}; the last weights are kept, as no average had begun"
+    return early
 
 
 def _best(session: Session, queues: Sequence[str], devices: Sequence[str]) -> JobRow | None:

@@ -22,7 +22,7 @@ class AveragingEntry(Entry):
     target = "torch.optim.swa_utils.AveragedModel"
 
     start: Annotated[float, Ge(0), Lt(1)] = 0.0
-    """Share of the run after which the average begins."""
+    """Share of the run after which the average begins; a run that stops early before that keeps its last weights."""
 
     def period(self, steps_per_epoch: int) -> int:
         """Steps from one average to the next."""
@@ -72,7 +72,7 @@ class Swa(AveragingEntry):
     pitfall = "With a learning rate that decays to 0 all averaged weights are nearly the same, and nothing is won."
     name: Literal["swa"] = "swa"
     start: Annotated[float, Ge(0), Lt(1)] = 0.75
-    """Share of the run after which the average begins."""
+    """Share of the run after which the average begins; a run that stops early before that keeps its last weights."""
     every: Annotated[int, Ge(1), Le(10**9)] = 1
     """How far apart the averaged weights are."""
     unit: Literal["epoch", "step"] = "epoch"

@@ -190,6 +190,27 @@ def test_a_job_that_a_worker_has_cannot_be_deleted_and_one_that_is_cancelled_can
         jobs.pause(database, "default", job.id)
 
 
+@pytest.mark.parametrize(
+    ("steps_done", "reason"),
+    [
+        (230, "all 230 steps are done"),
+        (184, "stopped early after step 184: it no longer got better"),
+        (
+            161,
+            "stopped early after step 161: it no longer got better; the last weights are kept, as no average had begun",
+        ),
+    ],
+)
+def test_a_job_says_how_it_ended_and_which_weights_it_kept(database, submit, steps_done, reason):
+    """SWA takes the weights of every epoch from three quarters on: first after 8 of 10 epochs of 23 steps."""
+    stopping = {"early_stopping": {"patience": 1}, "averaging": {"name": "swa"}}
+    job = submit(training={"epochs": 10, **stopping})
+    assert job.progress.total_steps == 230
+    lease = claim(database).lease
+    attempts.succeed(database, lease, weights_sha256="w", model_sha256="m", steps_done=steps_done)
+    assert jobs.get_job(database, "default", job.id).state_reason == reason
+
+
 def test_the_log_has_every_change_of_state_numbered_without_gaps(database, submit):
     job = submit()
     claimed = claim(database)
