@@ -19,7 +19,8 @@ from storage.idempotency import LIFETIME, Once, forget_expired
 from storage.jobs import JobFilter
 from storage.tables import IdempotencyRow
 
-PLAN = make_plan(JobSpec.model_validate({"dataset": {"name": "digits"}}), None)
+DIGITS = {"dataset": {"name": "digits"}}
+PLAN = make_plan(JobSpec.model_validate(DIGITS), None)
 
 
 def listed(database, project="default", **wanted):
@@ -31,6 +32,14 @@ def test_the_spec_that_is_read_back_is_the_one_that_was_planned(database):
     plan = make_plan(JobSpec.model_validate(spec), None)
     job, _ = jobs.submit(database, "default", plan)
     assert jobs.get_job(database, "default", job.id).spec == plan.spec
+
+
+def test_patterns_of_layer_rates_keep_their_order_since_the_first_that_matches_counts(database):
+    rates = {"2.*": 0.5, "0.weight": 0.1, "0.*": 0.0, "*": 2.0}
+    plan = make_plan(JobSpec.model_validate(DIGITS | {"training": {"layer_rates": rates}}), None)
+    job, _ = jobs.submit(database, "default", plan)
+    kept = jobs.get_job(database, "default", job.id).spec.training.layer_rates
+    assert list(kept.items()) == list(rates.items())
 
 
 def test_many_submits_at_once_with_one_key_make_one_job_and_hear_the_same(database):
