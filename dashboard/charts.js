@@ -6,36 +6,34 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import uPlot from "uplot";
 import { number } from "./format.js";
+import { isJudged, nameOf, SPLITS, splitOf } from "./metrics.js";
 
 /** @typedef {import("./live.js").Series} Series */
 /** @typedef {{title: string, series: Series[], span: [number, number], logY?: boolean, smooth?: number, wide?: boolean,
  *   onZoom: (range: [number, number] | null) => void}} ChartProps */
 
-const SPLITS = ["train", "val", "test"];
-/** Metrics whose splits share a chart, in the order of the charts. */
-const SHARED = ["loss", "accuracy", "r2", "mae"];
 const TABLE_ROWS = 200;
 /** A line of at most this many points shows each of them. */
 const DOTTED = 80;
 
 /**
- * Put the series of a job into charts: those of the splits together, every other quantity by itself.
+ * Put the series of a job into charts: the parts of a metric together, every other quantity by itself; the metrics come
+ * first, in the job's order.
  *
  * @param {Series[]} series
+ * @param {string[]} order keys of metrics.
  * @returns {{title: string, series: Series[]}[]}
  */
-export function arrange(series) {
-  /** @type {Map<string, Series[]>} */
-  const charts = new Map(SHARED.map((name) => [name, []]));
+export function arrange(series, order) {
+  const charts = new Map(order.map((key) => [nameOf(key), /** @type {Series[]} */ ([])]));
   for (const one of series) {
-    const [split, name] = one.key.split("/");
-    const title = SPLITS.includes(split) && SHARED.includes(name) ? name : one.key;
+    const title = isJudged(one.key) ? nameOf(one.key) : one.key;
     charts.set(title, [...(charts.get(title) ?? []), one]);
   }
-  const order = (/** @type {Series} */ one) => SPLITS.indexOf(one.key.split("/")[0]);
+  const place = (/** @type {Series} */ one) => SPLITS.indexOf(splitOf(one.key));
   return [...charts]
     .filter(([, members]) => members.length)
-    .map(([title, members]) => ({ title, series: members.sort((a, b) => order(a) - order(b)) }));
+    .map(([title, members]) => ({ title, series: members.sort((a, b) => place(a) - place(b)) }));
 }
 
 /** One chart with its legend; `span` is the first and the last step that it shows. @param {ChartProps} props */
@@ -162,7 +160,7 @@ function reading(one, step) {
 const oddAt = (one, step) => one.nonfinite.find((odd) => odd.step === step)?.value ?? "not finite";
 
 /** @param {string} key the class that colours it. */
-const tone = (key) => (SPLITS.includes(key.split("/")[0]) && SHARED.includes(key.split("/")[1]) ? key.split("/")[0] : "other");
+const tone = (key) => (isJudged(key) ? splitOf(key) : "other");
 
 /** @returns {[number, number]} the selected steps. @param {uPlot} u */
 const selected = (u) => [
@@ -248,7 +246,8 @@ function describe(series, { logY, smooth, few, span, width, height }) {
       { ...axis, grid: { stroke: colour("grid"), width: 1, filter: wholeDecades }, size: 58, values: (_, values) => values.map((v) => (v === null ? "" : number(v))) },
     ],
     cursor: {
-      sync: { key: "steps", setSeries: false },
+      // The charts share a cursor; a selection of one of them is made once.
+      sync: { key: "steps", setSeries: false, filters: { pub: (type) => ["mousemove", "mouseleave"].includes(type) } },
       drag: { x: true, y: false, setScale: false },
       points: { size: 7 },
       y: false,

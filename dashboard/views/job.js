@@ -2,12 +2,13 @@
 // One job: how far it is, its curves as they grow, what it was told, what happened to it.
 
 import { html } from "htm/preact";
-import { useEffect, useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { call, idempotencyKey } from "../api.js";
 import { arrange, Chart } from "../charts.js";
 import { ago, clock, duration, number, percent } from "../format.js";
 import { asProblem, fetchCurves, follow } from "../live.js";
+import { bestOf, lossOf, scoresOf, takesLog, testsOf } from "../metrics.js";
 import { asCurl, leaves, pretty, shortSpec } from "../spec.js";
 import { announcement, Copy, FileLink, Progress, State, Trouble } from "../ui.js";
 import { draft } from "./new.js";
@@ -20,8 +21,6 @@ const ACTIONS = {
   paused: ["resume", "cancel"],
 };
 const SHOWN_EVENTS = 200;
-/** Charts that a log axis does not help. */
-const LINEAR = ["accuracy", "r2", "lr"];
 
 /** How the charts are drawn; the same for every job that is looked at. */
 const look = { logY: false, smooth: 0 };
@@ -91,13 +90,11 @@ function Head({ job, refresh }) {
 /** @param {{job: any}} props */
 function Facts({ job }) {
   const { progress, metrics } = job;
-  const score = metrics["val/accuracy"] ?? metrics["val/r2"];
-  const written = metrics["val/accuracy"] ? percent : number;
-  const loss = metrics["val/loss"] ?? metrics["train/loss"];
+  const tile = (/** @type {string} */ key) => [key, number(metrics[key].last), bestOf(metrics[key])];
   const facts = [
     ["Step", `${number(progress.step)} of ${number(progress.total_steps)}`, `epoch ${number(progress.epoch, 3)}`],
-    score && [metrics["val/accuracy"] ? "Validation accuracy" : "Validation R²", written(score.last), `best ${written(score.best)} at step ${number(score.best_step)}`],
-    loss && [metrics["val/loss"] ? "Validation loss" : "Training loss", number(loss.last), `best ${number(loss.best)}`],
+    ...[lossOf(metrics), ...scoresOf(metrics)].filter((key) => key !== undefined).map(tile),
+    ...testsOf(metrics).map((key) => [key, number(metrics[key].last), "once, at the end"]),
     job.started_at && ["Time", duration((Date.parse(job.finished_at ?? new Date().toISOString()) - Date.parse(job.started_at)) / 1000),
       progress.samples_per_second ? `${number(Math.round(progress.samples_per_second))} rows/s` : `started ${ago(job.started_at)}`],
     job.parameters !== null && ["Network", number(job.parameters), "parameters"],
@@ -117,12 +114,16 @@ function Curves({ id, job, series }) {
   const problem = useSignal(/** @type {import("../api.js").Problem | null} */ (null));
   const onProblem = (/** @type {import("../api.js").Problem | null} */ found) => (problem.value = found);
   useEffect(() => void Object.assign(look, { logY: logY.value, smooth: smooth.value }), [logY.value, smooth.value]);
+  const asked = useRef(0);
   const zoom = async (/** @type {[number, number] | null} */ range) => {
+    const turn = ++asked.current; // what was asked for last counts, in whatever order the answers come
     try {
-      zoomed.value = range && { from: range[0], to: range[1], series: await fetchCurves(id, { from: range[0], to: range[1] }) };
+      const found = range && { from: range[0], to: range[1], series: await fetchCurves(id, { from: range[0], to: range[1] }) };
+      if (turn !== asked.current) return;
+      zoomed.value = found;
       problem.value = null;
     } catch (error) {
-      problem.value = asProblem(error);
+      if (turn === asked.current) problem.value = asProblem(error);
     }
   };
   useEffect(() => {
@@ -134,7 +135,7 @@ function Curves({ id, job, series }) {
     return () => removeEventListener("anneal:key", onKey);
   }, [id]);
 
-  const charts = arrange(zoomed.value?.series ?? series);
+  const charts = arrange(zoomed.value?.series ?? series, Object.keys(job.metrics));
   const last = Math.max(0, ...series.map((one) => one.step.at(-1) ?? 0));
   /** @type {[number, number]} */
   const span = zoomed.value ? [zoomed.value.from, Math.min(last, zoomed.value.to)] : [0, last];
@@ -156,7 +157,7 @@ function Curves({ id, job, series }) {
     ${charts.length === 0 && html`<div class="empty card"><h2>No points yet</h2><p>${job.terminal ? "The job ended before its first step." : "The first step draws the first point."}</p></div>`}
     <div class="charts">
       ${charts.map((chart) => html`<${Chart} key=${chart.title} ...${chart} span=${span} wide=${chart.title === "loss"}
-        logY=${logY.value && !LINEAR.includes(chart.title)} smooth=${smooth.value} onZoom=${zoom} />`)}
+        logY=${logY.value && takesLog(chart.series.map((one) => one.key), job.metrics)} smooth=${smooth.value} onZoom=${zoom} />`)}
     </div>
   </section>`;
 }

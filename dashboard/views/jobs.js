@@ -3,7 +3,8 @@
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
-import { ago, number, percent } from "../format.js";
+import { ago, number } from "../format.js";
+import { bestOf, lossOf, nameOf, scoresOf } from "../metrics.js";
 import { usePages } from "../pages.js";
 import { Progress, State, Trouble } from "../ui.js";
 
@@ -43,7 +44,7 @@ const JobTable = ({ jobs }) => html`<div class="card table-card">
   <table class="list">
     <thead>
       <tr><th scope="col">State</th><th scope="col">Name</th><th scope="col">Dataset</th><th scope="col">Optimizer</th><th scope="col">Progress</th>
-        <th scope="col" class="right">Last loss</th><th scope="col" class="right">Best score</th><th scope="col" class="right">Created</th></tr>
+        <th scope="col" class="right">Last loss</th><th scope="col" class="right">Best metric</th><th scope="col" class="right">Created</th></tr>
     </thead>
     <tbody>${jobs.map((job) => html`<${Row} key=${job.id} job=${job} />`)}</tbody>
   </table>
@@ -52,7 +53,7 @@ const JobTable = ({ jobs }) => html`<div class="card table-card">
 /** @param {{job: any}} props */
 function Row({ job }) {
   const { spec } = job;
-  const loss = job.metrics["val/loss"] ?? job.metrics["train/loss"];
+  const loss = job.metrics[lossOf(job.metrics) ?? ""];
   return html`<tr>
     <td data-label="State"><${State} state=${job.state} /></td>
     <th scope="row"><a class="cover" href=${`#/jobs/${job.id}`}>${job.name}</a></th>
@@ -65,9 +66,9 @@ function Row({ job }) {
   </tr>`;
 }
 
-/** @param {any} metrics */
+/** The best value of the first metric that the job names. @param {import("../metrics.js").Metrics} metrics */
 function best(metrics) {
-  if (metrics["val/accuracy"]) return percent(metrics["val/accuracy"].best);
-  if (metrics["val/r2"]) return html`<small>R²</small> ${number(metrics["val/r2"].best, 3)}`;
-  return "–";
+  const [key] = scoresOf(metrics);
+  if (!key) return "–";
+  return html`<span title=${`${key}: ${bestOf(metrics[key])}`}><small>${nameOf(key)}</small> ${number(metrics[key].best)}</span>`;
 }

@@ -170,15 +170,37 @@ def test_a_long_curve_says_that_it_is_sampled_and_zooming_in_asks_for_every_poin
     expect(page.locator(".job-head .state")).to_have_text("succeeded")
     chart = page.locator("figure").filter(has=page.get_by_role("heading", name="loss"))
     expect(chart).to_contain_text("Sampled from 3,200 points")
+    drag_over(page, chart)
+    expect(page.get_by_role("button", name=re.compile("^Show all steps"))).to_be_visible()
+    expect(chart).not_to_contain_text("Sampled")
+    page.keyboard.press("r")
+    expect(chart).to_contain_text("Sampled from 3,200 points")
+
+
+def test_a_selection_asks_once_and_is_forgotten_when_it_is_taken_back_before_the_answer(open_page, anneal):
+    spec = {"dataset": {"name": "wine"}, "training": {"epochs": 4}}
+    job = anneal.client.post("/v1/jobs", json=spec).raise_for_status().json()
+    page = open_page(f"#/jobs/{job['id']}")
+    expect(page.locator(".job-head .state")).to_have_text("succeeded")
+    held = []
+    page.route("**/metrics?*to_step=*", lambda route: held.append(route))  # noqa: PLW0108 - playwright takes no builtin
+    drag_over(page, page.locator("figure").first)
+    page.wait_for_timeout(500)
+    assert len(held) == 1
+    page.keyboard.press("r")
+    with page.expect_response("**/metrics?*to_step=*"):
+        held[0].continue_()
+    page.wait_for_timeout(500)
+    expect(page.get_by_role("button", name=re.compile("^Show all steps"))).to_have_count(0)
+
+
+def drag_over(page, chart):
+    """Select a tenth of the steps."""
     box = chart.locator(".u-over").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 50)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 60, steps=4)
     page.mouse.up()
-    expect(page.get_by_role("button", name=re.compile("^Show all steps"))).to_be_visible()
-    expect(chart).not_to_contain_text("Sampled")
-    page.keyboard.press("r")
-    expect(chart).to_contain_text("Sampled from 3,200 points")
 
 
 def test_a_chart_can_be_read_without_seeing_it(open_page, long_job):
