@@ -114,7 +114,7 @@ def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
         total_steps=total_steps,
         parameters=parameters,
         memory_bytes=_BYTES_A_NUMBER * ((5 if training.averaging else 4) * parameters + shape.rows * shape.inputs),
-        seconds=round(training.epochs * batches * batch_seconds, 3),
+        seconds=round(training.epochs * batches * spec.optimizer.passes * batch_seconds, 3),
         warnings=advise(Prospect(spec, train, steps_per_epoch, total_steps, entering, shape.scale_ratio)),
     )
 

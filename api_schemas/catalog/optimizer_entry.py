@@ -54,6 +54,11 @@ class OptimizerEntry(Entry):
         return None
 
     @property
+    def passes(self) -> int:
+        """How often a step goes through the network, forward and back; fewer times where it ends early."""
+        return 2 if self.needs in ("graph", "gradient_and_closure") else 1
+
+    @property
     def innermost(self) -> OptimizerEntry:
         """The optimizer whose knobs the parameter groups hold: itself, or the one that it stands around."""
         return self

@@ -121,3 +121,8 @@ class Lbfgs(PlainOptimizerEntry):
     """How many changes the curvature is estimated from; each costs memory of all weights twice."""
     line_search_fn: Literal["strong_wolfe"] | None = None
     """`strong_wolfe` searches for a length that lowers the loss enough, instead of taking lr."""
+
+    @property
+    def passes(self) -> int:
+        most = self.max_eval or self.max_iter * 5 // 4
+        return most if self.line_search_fn else min(most, self.max_iter)

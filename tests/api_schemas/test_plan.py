@@ -71,6 +71,11 @@ def test_the_batch_size_that_is_proposed_is_one_that_is_taken():
     assert plan_of(model=model, training={"batch_size": proposed}).train_rows == 1438
 
 
+def test_the_time_counts_every_pass_of_a_step():
+    once, twice, often = (plan_of(optimizer={"name": name}).seconds for name in ("sgd", "sam", "lbfgs"))
+    assert (twice, often) == (pytest.approx(2 * once, rel=1e-3), pytest.approx(20 * once, rel=1e-3))
+
+
 def test_the_nearest_name_is_named_or_else_what_there_is():
     assert nearest("adamm", ["sgd", "adam"]) == "did you mean 'adam'?"
     assert nearest("xyz", ["sgd", "adam"]) == "known: 'sgd', 'adam'"

@@ -216,6 +216,25 @@ def test_lbfgs_asks_as_often_as_it_wants_and_its_first_answer_is_recorded(make_r
     assert_same_run(run, wanted, model)
 
 
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        {"name": "sgd"},
+        {"name": "sam"},
+        {"name": "emonavi"},
+        {"name": "lbfgs", "tolerance_grad": 0.0, "tolerance_change": 0.0},
+        {"name": "lbfgs", "tolerance_grad": 0.0, "tolerance_change": 0.0, "max_iter": 8, "max_eval": 3},
+    ],
+    ids=str,
+)
+def test_a_step_goes_through_the_network_as_often_as_its_optimizer_says(make_run, optimizer):
+    run = make_run(model=MLP, optimizer=optimizer, split={"validation": 0.0}, training={**TRAINING, "epochs": 1})
+    passed = []
+    run._model.register_forward_hook(lambda *_: passed.append(1))
+    recorded(run)
+    assert len(passed) == run.steps_done * run._spec.optimizer.passes
+
+
 def test_sharpness_aware_steps_use_the_gradient_of_the_worst_point_nearby(make_run):
     """Foret et al. 2021, equations 2 and 3, by hand."""
     sam = {"name": "sam", "rho": 0.1, "base": {"name": "sgd", "lr": 0.1}}
