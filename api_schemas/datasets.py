@@ -13,7 +13,10 @@ from api_schemas.catalog.entry import OneOf
 from api_schemas.errors import Fault
 
 ColumnType = Literal["numeric", "category", "text"]
-Role = Literal["feature", "target", "ignore"]
+Role = Literal["feature", "target", "split", "group", "ignore"]
+"""`split` says which part each row belongs to, `group` which rows must stay together."""
+PartName = Literal["train", "validation", "test"]
+SplitMethod = Literal["random", "stratified", "grouped", "column", "time"]
 Missing = Literal["error", "mean", "median", "most_frequent"]
 DatasetState = Literal["processing", "ready", "failed"]
 Format = Literal["csv", "tsv", "parquet"]
@@ -88,6 +91,8 @@ class ColumnStats(Reply):
     """The different values, sorted, where there are few enough to be categories."""
     counts: list[int] = []
     """How often each of them occurs."""
+    group_sizes: dict[int, int] = {}
+    """Of a column with the role `group`: how many groups there are of each number of rows."""
     not_numeric: str | None = None
     """The first value that is no number, with its row, where the column holds any."""
 
@@ -156,10 +161,21 @@ class Split(Schema):
     """Which rows train and which judge."""
 
     validation: Annotated[float, Ge(0), Lt(1)] = 0.2
-    """Share of rows that judge during training."""
+    """Share of rows that judge during training. With the method `column`, of the training rows, where the column names
+    none to validate."""
     test: Annotated[float, Ge(0), Lt(1)] = 0.0
-    """Share of rows that judge once, at the end."""
-    method: Literal["random", "stratified"] | None = None
-    """`stratified` keeps the share of each class; the default for classification. Regression is split at random."""
+    """Share of rows that judge once, at the end. With the method `column` the column alone says which."""
+    method: SplitMethod | None = None
+    """`random` deals out the rows by chance. `stratified` does so and keeps the share of each class. `grouped` keeps
+    rows of the same group together: no group is in two parts. `column` goes by a column that says it of each row.
+    `time` lets the earliest rows train and the latest test. By default `column` where a column has the role `split`,
+    `grouped` where one has the role `group`, else `stratified` for classes and `random` for numbers; `time` for
+    text."""
+    column: Annotated[str, StringConstraints(min_length=1, max_length=1000)] | None = None
+    """The column to go by. `grouped` and `column` find theirs by its role; `time` takes the order of the rows where
+    none is named."""
+    parts: Annotated[dict[str, PartName], MaxLen(1000)] = {}
+    """What values of the split column stand for, such as `{"fold 1": "validation"}`. Those that say train, validation
+    or test in English need not be named."""
     seed: Annotated[int, Ge(0), Lt(2**63)] = 0
     """The same seed makes the same split."""

@@ -18,6 +18,7 @@ from api_schemas.errors import Fault, InvalidRequest
 from api_schemas.jobs import JobSpec, Plan
 from api_schemas.nearest import nearest
 from api_schemas.settle import settle
+from api_schemas.splits import part_rows
 from api_schemas.step_faults import step_faults
 
 MAX_CLASSES = 1000
@@ -41,12 +42,6 @@ class Shape:
     """Rows of each class; empty where the target is a number."""
     scale_ratio: float
     """Largest standard deviation of a feature over the smallest; 1 where no two are known."""
-
-
-def split_sizes(rows: int, validation: float, test: float) -> tuple[int, int, int]:
-    """Rows that train, validate and test; a share above 0 gets at least one row."""
-    held = [max(1, math.floor(rows * share + 0.5)) if share else 0 for share in (validation, test)]
-    return rows - sum(held), held[0], held[1]
 
 
 def batches_per_epoch(rows: int, batch_size: int, drop_last: bool) -> int:
@@ -90,7 +85,7 @@ def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
         spec, shape = _fit_upload(spec, dataset)
     else:
         spec, shape = _fit_named(spec, spec.dataset)
-    train, validation, test = split_sizes(shape.rows, spec.split.validation, spec.split.test)
+    train, validation, test = part_rows(spec.split, dataset.columns if dataset else (), shape.rows)
     entering = input_shape(spec, dataset, shape.inputs)
     faults = _faults(spec, train, validation) + spec.model.faults(entering)
     if faults:
@@ -141,7 +136,8 @@ def _fit_upload(spec: JobSpec, dataset: Dataset) -> tuple[JobSpec, Shape]:
     counts = tuple(target.stats.counts) if classify else ()
     inputs = sum(len(column.stats.categories) if column.type == "category" else 1 for column in features)
     shape = Shape(dataset.rows or 0, inputs, counts, _scale_ratio(features))
-    return settle(spec, target.name, len(counts), input_shape(spec, dataset, inputs).image), shape
+    image = input_shape(spec, dataset, inputs).image
+    return settle(spec, target.name, len(counts), image, dataset.columns), shape
 
 
 def _scale_ratio(features: list[Column]) -> float:
@@ -155,7 +151,7 @@ def feature_columns(dataset: Dataset, target: str) -> list[Column]:
     return [
         column
         for column in dataset.columns
-        if column.name != target and column.role != "ignore" and column.type != "text"
+        if column.name != target and column.role in ("feature", "target") and column.type != "text"
     ]
 
 

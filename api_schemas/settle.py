@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from api_schemas.catalog.layers import Image
 from api_schemas.catalog.losses import CrossEntropy, LossEntry, Mse, Task, WeightedLossEntry
 from api_schemas.catalog.metrics import MetricEntry, default_metrics
 from api_schemas.catalog.preprocessing import NoPreprocessing, PreprocessingEntry, Standard
+from api_schemas.datasets import Column
 from api_schemas.errors import Fault, InvalidRequest
 from api_schemas.jobs import JobSpec
+from api_schemas.splits import settle_split
 
 
-def settle(spec: JobSpec, target: str | None, classes: int, image: Image | None = None) -> JobSpec:
+def settle(
+    spec: JobSpec, target: str | None, classes: int, image: Image | None = None, columns: Sequence[Column] = ()
+) -> JobSpec:
     """The spec with its target, loss, metrics, kind of split and target's preprocessing filled in.
 
     Args:
@@ -20,26 +24,26 @@ def settle(spec: JobSpec, target: str | None, classes: int, image: Image | None 
         target: the column to predict; None where the dataset has it by itself.
         classes: how many the target holds; 0 where it holds numbers.
         image: what the rows are pictures of, where they are.
+        columns: of the upload, which a split may go by.
 
     Raises:
         InvalidRequest: with a pointer for each choice that does not fit the target or the rows.
     """
     task: Task = "classification" if classes else "regression"
     loss = _loss(spec.loss, task)
-    method = spec.split.method or ("stratified" if classes else "random")
+    split = settle_split(spec.split, columns, classes)
     rescaled = spec.preprocessing.target or (NoPreprocessing() if classes or loss.counts else Standard())
     metrics = default_metrics(task) if spec.metrics is None else spec.metrics
     settled = spec.model_copy(
         update={
             "target": target,
             "loss": loss,
-            "split": spec.split.model_copy(update={"method": method}),
+            "split": split,
             "preprocessing": spec.preprocessing.model_copy(update={"target": rescaled}),
             "metrics": metrics,
         }
     )
     faults = [
-        *_of_split(method, classes),
         *_of_loss(loss, classes),
         *_of_preprocessing(spec.preprocessing.numeric, image),
         *_of_target_preprocessing(rescaled, loss),
@@ -62,11 +66,6 @@ def _loss(asked: LossEntry | None, task: Task) -> LossEntry:
             f"{asked.name!r} is for {asked.task}, and the target holds {holds}; use {usual.name!r}",
         )
     return asked or usual
-
-
-def _of_split(method: str, classes: int) -> Iterator[Fault]:
-    if method == "stratified" and not classes:
-        yield Fault(pointer="/split/method", code="wrong_task", message="numbers cannot be stratified; use 'random'")
 
 
 def _of_loss(loss: LossEntry, classes: int) -> Iterator[Fault]:

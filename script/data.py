@@ -5,6 +5,7 @@ from __future__ import annotations
 from api_schemas.catalog.call import Call, Name
 from api_schemas.catalog.datasets import BundledEntry, NamedDatasetEntry
 from api_schemas.datasets import Column, Dataset
+from api_schemas.splits import named_parts
 from script.page import Page
 from script.subject import Subject, width
 from script.text import text
@@ -70,14 +71,43 @@ def _take_columns(page: Page, subject: Subject) -> list[str]:
 
     raw = {column.name: (codes if column.type == "category" else numbers)(column) for column in subject.features}
     target = (codes if subject.classify else numbers)(subject.target)
-    return [page.line("raw = ", raw), page.line("target = ", target)]
+    lines = [page.line("raw = ", raw), page.line("target = ", target)]
+    column, split = _split_column(subject), subject.spec.split
+    if column and split.method == "column":
+        parts = named_parts(column.stats.categories, split.parts)
+        lines.append(page.line("parts = ", Call("numpy.take", (parts, codes(column)))))
+    elif column:
+        cells = Call("numpy.array", (Name(f"columns[{text(column.name)}]"),))
+        values = {"category": codes(column), "numeric": numbers(column)}.get(column.type, cells)
+        lines.append(page.line("groups = " if split.method == "grouped" else "times = ", values))
+    return lines
+
+
+def _split_column(subject: Subject) -> Column | None:
+    """The column that the split goes by."""
+    columns = subject.dataset.columns if subject.dataset else []
+    return next((column for column in columns if column.name == subject.spec.split.column), None)
 
 
 def _split(page: Page, subject: Subject) -> None:
+    page.code(page.line("rows = ", _split_call(subject)))
+
+
+def _split_call(subject: Subject) -> Call:
     plan, split = subject.plan, subject.spec.split
-    sizes = {"validation": plan.validation_rows, "test": plan.test_rows, "seed": split.seed}
-    strata = {"strata": Name("target")} if split.method == "stratified" else {}
-    page.code(page.line("rows = ", Call("training.data.split.split_rows", (Name("len(target)"),), sizes | strata)))
+    room, seed = "training.data.split", {"seed": split.seed}
+    sizes = {"validation": plan.validation_rows, "test": plan.test_rows}
+    strata = {"strata": Name("target")}
+    if split.method == "grouped":
+        return Call(f"{room}.split_by_group", (Name("groups"), split.validation, split.test), seed)
+    if split.method == "column":
+        given = {"validation": plan.validation_rows} | seed | (strata if subject.classify else {})
+        return Call(f"{room}.split_by_part", (Name("parts"),), given)
+    if split.method == "time":
+        times = {"times": Name("times")} if split.column else {}
+        return Call(f"{room}.split_by_time", (Name("len(target)"),), sizes | times)
+    by_class = strata if split.method == "stratified" else {}
+    return Call(f"{room}.split_rows", (Name("len(target)"),), sizes | seed | by_class)
 
 
 def _fill_in(page: Page, subject: Subject) -> None:

@@ -13,7 +13,8 @@ from api_schemas.catalog.datasets import NamedDatasetEntry
 from api_schemas.catalog.layers import InputShape
 from api_schemas.datasets import ColumnChoice, Dataset
 from api_schemas.jobs import JobSpec
-from api_schemas.plan import make_plan, split_sizes
+from api_schemas.plan import make_plan
+from api_schemas.splits import split_sizes
 from training.build import build
 from training.data.prepare import BadData, prepare
 from training.data.split import split_rows

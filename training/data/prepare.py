@@ -11,12 +11,12 @@ from torch import Tensor
 
 from api_schemas.catalog.datasets import BundledEntry, NamedDatasetEntry
 from api_schemas.catalog.layers import InputShape
-from api_schemas.datasets import Column, Dataset, Split, Upload
+from api_schemas.datasets import Dataset, Upload
 from api_schemas.jobs import JobSpec
-from api_schemas.plan import feature_columns, input_shape, output_width, split_sizes
+from api_schemas.plan import feature_columns, input_shape, output_width
 from training.build import build, resolve
+from training.data.parts import codes_of, split_dataset
 from training.data.preparation import BadData, Description, Feature, Preparation, fit
-from training.data.split import Rows, split_rows
 
 __all__ = ["BadData", "Data", "Part", "prepare"]
 
@@ -98,7 +98,7 @@ def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
     table = _upload(spec, dataset, arrays) if isinstance(spec.dataset, Upload) else _named(spec.dataset)
     if spec.loss is not None and spec.loss.counts:
         _refuse_no_counts(table.target)
-    rows = _split(table, spec.split)
+    rows = split_dataset(spec.split, dataset, arrays, table.target, classes=bool(table.classes))
     description = Description(
         columns=[],
         preprocessing=spec.preprocessing,
@@ -132,12 +132,6 @@ def _refuse_infinite(whole: Part, precision: str) -> None:
                 f"some {what} are too large to compute with in {precision}, before or after their preprocessing; "
                 "rescale them in the file, or use another preprocessing"
             )
-
-
-def _split(table: _Table, split: Split) -> Rows:
-    count = len(table.target)
-    _, validation, test = split_sizes(count, split.validation, split.test)
-    return split_rows(count, validation, test, split.seed, table.target if split.method == "stratified" else None)
 
 
 def _take(whole: Part, rows: np.ndarray) -> Part:
@@ -174,14 +168,7 @@ def _upload(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
     values = arrays[target.name]
     return _Table(
         features,
-        _classes(target, values) if classify else values,
+        codes_of(target, values) if classify else values,
         target.name,
         target.stats.categories if classify else [],
     )
-
-
-def _classes(column: Column, values: np.ndarray) -> np.ndarray:
-    """The class of each row, as its place in the column's categories."""
-    if column.type == "category":
-        return values.astype(np.int64)
-    return np.searchsorted(np.array(column.stats.categories, dtype=np.float64), values).astype(np.int64)

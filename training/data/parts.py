@@ -1,0 +1,48 @@
+"""A job's rows, parted as its spec says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from api_schemas.datasets import Column, Dataset, Split
+from api_schemas.splits import named_parts, part_rows
+from training.data.split import Rows, split_by_group, split_by_part, split_by_time, split_rows
+
+
+def split_dataset(
+    split: Split, dataset: Dataset | None, arrays: Mapping[str, np.ndarray] | None, target: np.ndarray, *, classes: bool
+) -> Rows:
+    """Row numbers of each part, as many as `api_schemas.splits.part_rows` says.
+
+    Args:
+        split: as `api_schemas.plan.make_plan` settled it.
+        dataset: the upload; None for a dataset named by name.
+        arrays: its columns.
+        target: classes or numbers (rows,).
+        classes: whether they are classes.
+    """
+    columns = dataset.columns if dataset else []
+    column = next((column for column in columns if column.name == split.column), None)
+    values = arrays[column.name] if arrays is not None and column else None
+    _, validation, test = part_rows(split, columns, len(target))
+    if split.method == "time":
+        return split_by_time(len(target), validation, test, values)
+    if split.method == "grouped" and values is not None:
+        return split_by_group(values, split.validation, split.test, split.seed)
+    strata = target if classes else None
+    if split.method == "column" and column and values is not None:
+        return split_by_part(_given_parts(column, values, split), validation, split.seed, strata)
+    return split_rows(len(target), validation, test, split.seed, strata if split.method == "stratified" else None)
+
+
+def codes_of(column: Column, values: np.ndarray) -> np.ndarray:
+    """The place of each value (rows,) among the column's categories, from its codes or its numbers (rows,)."""
+    if column.type == "category":
+        return values.astype(np.int64)
+    return np.searchsorted(np.array(column.stats.categories, dtype=np.float64), values).astype(np.int64)
+
+
+def _given_parts(column: Column, values: np.ndarray, split: Split) -> np.ndarray:
+    return np.array(named_parts(column.stats.categories, split.parts))[codes_of(column, values)]
