@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator
 
 from api_schemas.base import Schema
+from api_schemas.datasets import Format
 from api_schemas.predictions import PredictionRequest
 
 ExportFormat = Literal["onnx", "pt2"]
@@ -36,8 +37,7 @@ class PredictFile(Schema):
     kind: Literal["file"] = "file"
     sha256: str
     """Where the file is stored."""
-    name: str
-    """What it was called, which tells its format."""
+    format: Format
     output: TableFormat
 
 

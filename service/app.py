@@ -17,7 +17,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_schemas.errors import Unavailable
 from api_schemas.ids import new_id
-from service import catalog, curves, datasets, events, jobs, operations, pages, problems
+from service import (
+    catalog,
+    curves,
+    datasets,
+    events,
+    jobs,
+    model_files,
+    models,
+    operations,
+    pages,
+    predictions,
+    problems,
+)
 from service.gateway import Doors, Gateway
 from service.limits import BodyLimit
 from service.observation import Observation
@@ -32,6 +44,8 @@ from storage.settings import Settings
 log = structlog.get_logger()
 
 _RECONCILE_SECONDS = 2.0
+_UPLOADS = re.compile(r"/v1/datasets|/v1/(jobs|models)/[^/]+/predict")
+"""The paths that take files."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -57,12 +71,13 @@ def create_app(settings: Settings) -> FastAPI:
         watch=Watch(database),
         doors=Doors(settings, database),
     )
-    for room in (jobs, curves, events, datasets, catalog, operations, pages):
+    for room in (jobs, curves, events, datasets, model_files, predictions, models, catalog, operations, pages):
         app.include_router(room.router)
     app.mount("/assets", pages.ASSETS)
     problems.install(app)
-    uploads = {"/v1/datasets": settings.max_upload_bytes}
-    app.add_middleware(BodyLimit, most_bytes=settings.max_body_bytes, exceptions=uploads)
+    app.add_middleware(
+        BodyLimit, most_bytes=settings.max_body_bytes, uploads=_UPLOADS, most_upload_bytes=settings.max_upload_bytes
+    )
     app.add_middleware(SecurityHeaders, policy=pages.content_security_policy())
     app.add_middleware(Observation)
     app.add_middleware(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Annotated
+from typing import IO, Annotated
 
 from fastapi import APIRouter, File, Form, UploadFile
 from pydantic import TypeAdapter, ValidationError
@@ -50,7 +50,7 @@ async def upload_dataset(
 ) -> Response:
     """Upload a table. A worker reads it; where that takes only seconds, the answer has what it found."""
     choices = _choices(columns)
-    format_ = _format_of([part.filename or "" for part in file])
+    format_ = format_of([part.filename or "" for part in file])
     label = _label(name or file[0].filename or "untitled")
     files = [await in_thread(lambda part=part: _stored(gateway, part)) for part in file]
     upload = NewDataset(label, format_, files, target, choices)
@@ -146,8 +146,9 @@ async def _until_read(gateway: Gateway, project: str, dataset: Dataset) -> Datas
     return await in_thread(lambda: datasets.get_dataset(gateway.database, project, dataset.id))
 
 
-def _blocks(file: UploadFile) -> Iterator[bytes]:
-    while block := file.file.read(_BLOCK):
+def blocks(file: IO[bytes]) -> Iterator[bytes]:
+    """What is left of a file, a block at a time."""
+    while block := file.read(_BLOCK):
         yield block
 
 
@@ -158,14 +159,14 @@ def _stored(gateway: Gateway, file: UploadFile) -> DatasetFile:
         InvalidRequest: it is empty.
     """
     name = file.filename or "untitled"
-    artifact = gateway.artifacts.put(_blocks(file))
+    artifact = gateway.artifacts.put(blocks(file.file))
     if artifact.bytes == 0:
         gateway.artifacts.delete(artifact.sha256)
         raise InvalidRequest.at("/file", "empty_file", f"{name!r} is empty; upload a file that holds some rows")
     return DatasetFile(name=name, sha256=artifact.sha256, bytes=artifact.bytes)
 
 
-def _format_of(filenames: list[str]) -> Format:
+def format_of(filenames: list[str]) -> Format:
     """What all files are, by their names."""
     formats: dict[Format, str] = {_format(name): name for name in filenames}
     if len(formats) > 1:

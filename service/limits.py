@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,18 +20,23 @@ class BodyLimit:
     Args:
         app: what is protected.
         most_bytes: of a body.
-        exceptions: other limits, by path.
+        uploads: paths at which a multipart body may bring a file.
+        most_upload_bytes: of such a body.
     """
 
-    def __init__(self, app: ASGIApp, most_bytes: int, exceptions: dict[str, int]) -> None:
-        self._app, self._most_bytes, self._exceptions = app, most_bytes, exceptions
+    def __init__(self, app: ASGIApp, most_bytes: int, uploads: re.Pattern[str], most_upload_bytes: int) -> None:
+        self._app, self._most_bytes = app, most_bytes
+        self._uploads, self._most_upload_bytes = uploads, most_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most = self._exceptions.get(scope["path"], self._most_bytes)
-        announced = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        # Only a multipart body is written to the disk as it comes; any other is held in memory.
+        multipart = headers.get("content-type", "").lower().startswith("multipart/form-data")
+        most = self._most_upload_bytes if multipart and self._uploads.fullmatch(scope["path"]) else self._most_bytes
+        announced = headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > most:
             await render(_too_large(most))(scope, receive, send)
             return

@@ -175,7 +175,10 @@ def _lower(message: str) -> str:
 
 
 def _body_model(request: Request) -> type[BaseModel] | None:
-    """The class of the body that the route takes, where it takes one."""
+    """The class of the body that the route takes, where it takes one; a route of several says which."""
+    said: type[BaseModel] | None = getattr(request.state, "body_model", None)
+    if said is not None:
+        return said
     field = getattr(request.scope["route"], "body_field", None)
     kind = field.field_info.annotation if field else None
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None

@@ -17,6 +17,7 @@ from api_schemas.jobs import HELD, TERMINAL, Event, Job, JobState, Plan, Progres
 from storage.database import Database, by_id, fetch, now, owned
 from storage.events import move, read_events, read_transitions
 from storage.idempotency import Once, once
+from storage.models import refuse_named
 from storage.pages import Sort, read_page
 from storage.tables import JobRow, TagRow
 
@@ -151,12 +152,13 @@ def delete_job(database: Database, project: str, job_id: str) -> None:
     """Delete a job, its events and its curves.
 
     Raises:
-        Conflict: a worker has it; cancel it first.
+        Conflict: a worker has it; cancel it first. Or a name of the registry points at it.
     """
     with database.write() as session:
         job = fetch(session, JobRow, project, job_id, lock=True)
         if job.state in HELD:
             raise Conflict(f"a job that is {job.state} cannot be deleted; cancel it first")
+        refuse_named(session, job.id)
         session.execute(delete(JobRow).where(JobRow.id == job.id))
 
 

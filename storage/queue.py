@@ -17,8 +17,12 @@ WAKE = "anneal.wake"
 """Task: claim and train what this queue has."""
 INSPECT = "anneal.inspect"
 """Task: read an uploaded dataset."""
+ANSWER = "anneal.answer"
+"""Task: do what is asked of a model."""
 DATASETS = "datasets"
 """The queue that inspections go to; every worker serves it."""
+MODELS = "models"
+"""The queue that questions about models go to; every worker serves it."""
 
 _SOCKET_TIMEOUTS = {"socket_timeout": 2.0, "socket_connect_timeout": 2.0}
 
@@ -78,6 +82,10 @@ class Waker:
     def inspect(self, dataset_id: str) -> None:
         """Tell the workers that a dataset waits to be read."""
         self._put((INSPECT, DATASETS, (dataset_id,)))
+
+    def answer(self, task_id: str) -> None:
+        """Tell the workers that something is asked of a model."""
+        self._put((ANSWER, MODELS, (task_id,)))
 
     def close(self) -> None:
         """Send what is waiting, as far as that takes no more than two seconds, and end."""

@@ -13,6 +13,7 @@ from storage.database import Database, insert
 from storage.datasets import waiting_inspections
 from storage.events import move
 from storage.idempotency import forget_expired
+from storage.model_tasks import forget_answers, waiting_tasks
 from storage.queue import Waker
 from storage.tables import JobRow, LeaseRow, database_time
 from storage.workers import forget_lost
@@ -25,7 +26,7 @@ def reconcile(database: Database, waker: Waker, owner: str, every_seconds: float
 
     Args:
         database: what is put right.
-        waker: wakes workers for jobs and datasets that wait.
+        waker: wakes workers for jobs, datasets and questions about models that wait.
         owner: who does the round.
         every_seconds: for how long the duty is taken.
 
@@ -39,9 +40,12 @@ def reconcile(database: Database, waker: Waker, owner: str, every_seconds: float
         waker.wake(queue)
     for dataset_id in waiting_inspections(database):
         waker.inspect(dataset_id)
+    for task_id in waiting_tasks(database):
+        waker.answer(task_id)
     forget_lost(database)
     with database.write() as session:
         forget_expired(session)
+        forget_answers(session)
     return True
 
 

@@ -15,10 +15,11 @@ from storage import migrations, workers
 from storage.artifacts import open_artifacts
 from storage.database import Database
 from storage.logs import configure_logs
-from storage.queue import DATASETS, Waker, celery_name, make_celery
+from storage.queue import DATASETS, MODELS, Waker, celery_name, make_celery
 from storage.reconcile import reconcile
 from storage.settings import Settings
 from storage.workers import WorkerIdentity
+from worker.models import Desk
 from worker.process import Spares, warm_up
 from worker.slots import Slots, find_slots
 from worker.supervisor import TRAIN
@@ -28,8 +29,8 @@ log = structlog.get_logger()
 
 _LOOK_SECONDS = 0.1
 """How often a worker looks whether its database is ready for it."""
-_SPARE_THREADS = 2
-"""For reading datasets, and for wake-ups that find every slot taken."""
+_SPARE_THREADS = 4
+"""For reading datasets, for questions about models, and for wake-ups that find every slot taken."""
 
 
 def run() -> None:
@@ -37,13 +38,15 @@ def run() -> None:
     settings = Settings()
     configure_logs(settings)
     database = Database(settings.database)
+    artifacts, slots = open_artifacts(settings.artifacts), Slots(find_slots(settings))
     place = Workplace(
         id=new_id("wrk"),
         settings=settings,
         database=database,
-        artifacts=open_artifacts(settings.artifacts),
-        slots=Slots(find_slots(settings)),
+        artifacts=artifacts,
+        slots=slots,
         trainers=Spares(TRAIN),
+        desk=Desk(database, artifacts, settings, slots.all[0].threads),
         draining=threading.Event(),
     )
     identity = WorkerIdentity(
@@ -67,11 +70,12 @@ def run() -> None:
     def drain(**_: object) -> None:  # pyright: ignore[reportUnusedFunction]
         place.draining.set()
 
-    names = ",".join(celery_name(queue) for queue in [*settings.queue_names, DATASETS])
+    names = ",".join(celery_name(queue) for queue in [*settings.queue_names, DATASETS, MODELS])
     threads = len(place.slots.all) + _SPARE_THREADS
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=warning"]
     app.worker_main(["worker", "--pool=threads", f"--concurrency={threads}", "-Q", names, *quiet])
     place.trainers.end()
+    place.desk.end()
     workers.leave(database, place.id)
 
 

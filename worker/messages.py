@@ -9,6 +9,7 @@ from typing import Literal
 from api_schemas.datasets import Column, ColumnChoice, Dataset, Format, Preview
 from api_schemas.errors import Fault
 from api_schemas.jobs import Environment, JobError, JobSpec
+from api_schemas.model_tasks import Asked
 
 Order = Literal["cancel", "checkpoint"]
 """Supervisor to trainer: stop now, or stop after writing a checkpoint."""
@@ -105,3 +106,26 @@ class Found:
     columns: list[Column]
     warnings: list[Fault]
     preview: Preview
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a model."""
+
+    job_id: str
+    model: Path
+    model_sha256: str
+    asked: Asked
+    file: Path | None
+    """The rows to predict, where they came in a file."""
+    output: Path
+    """Where a file goes that is the answer."""
+    threads: int
+    memory_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Written:
+    """The answer is a file."""
+
+    path: Path

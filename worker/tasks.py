@@ -1,4 +1,4 @@
-"""The Celery tasks: both only wake; what to do is asked of the database."""
+"""The Celery tasks: all only wake; what to do is asked of the database."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from storage.artifacts import Artifacts, blocks_of
 from storage.attempts import claim
 from storage.database import Database
 from storage.datasets import Contents, Inspection, claim_inspection, finish_inspection
-from storage.queue import INSPECT, WAKE
+from storage.queue import ANSWER, INSPECT, WAKE
 from storage.settings import Settings
 from worker.messages import Found, Reading, UploadedFile
+from worker.models import Desk
 from worker.process import Child, Spares
 from worker.slots import Slot, Slots
 from worker.supervisor import Supervisor
@@ -39,6 +40,7 @@ class Workplace:
     artifacts: Artifacts
     slots: Slots
     trainers: Spares
+    desk: Desk
     draining: threading.Event
 
 
@@ -52,6 +54,10 @@ def register_tasks(app: Celery, place: Workplace) -> None:
     @app.task(name=INSPECT)
     def inspect(dataset_id: str) -> None:  # pyright: ignore[reportUnusedFunction]
         inspect_dataset(place, dataset_id)
+
+    @app.task(name=ANSWER)
+    def answer(task_id: str) -> None:  # pyright: ignore[reportUnusedFunction]
+        place.desk.answer(task_id)
 
 
 def train_next(place: Workplace, slot: Slot) -> bool:

@@ -9,6 +9,6 @@ import atexit
 import os
 from importlib import import_module
 
-for _module in ("training.warm", "worker.trainer", "worker.reader"):
+for _module in ("training.warm", "worker.trainer", "worker.reader", "worker.server"):
     import_module(_module)
 atexit.register(os._exit, 0)

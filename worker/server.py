@@ -1,0 +1,95 @@
+"""The server: a process that keeps the models of recent questions loaded, and answers."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import torch
+
+from api_schemas.errors import Fault, InvalidRequest
+from api_schemas.model_tasks import Export, PredictFile, PredictRows
+from api_schemas.predictions import Prediction, PredictionRequest
+from training.data.reading import UnreadableTable
+from training.export import NotExported, export
+from training.predict import Predictor
+from training.predict_file import predict_file
+from worker.messages import Question, Written
+from worker.process import limit_memory
+
+KEPT_MODELS = 8
+"""How many models stay loaded; a further one takes the place of that which was asked least recently."""
+
+_TOO_LARGE = Fault(pointer="", code="too_large", message="this does not fit into memory; ask for fewer rows at a time")
+
+
+def serve(line: Connection) -> None:
+    """Answer one question after another: with a Prediction, with Written, or with the faults of the question."""
+    recent: OrderedDict[str, Predictor] = OrderedDict()
+    while True:
+        question: Question = line.recv()
+        torch.set_num_threads(question.threads)
+        limit_memory(question.memory_bytes)
+        try:
+            line.send(_answer(question, recent))
+        except InvalidRequest as error:
+            line.send(error.faults)
+        except UnreadableTable as error:
+            line.send([error.fault])
+        except NotExported as error:
+            line.send([Fault(pointer="query:format", code="not_exported", message=str(error))])
+        except MemoryError:
+            line.send([_TOO_LARGE])
+        except Exception:
+            logging.getLogger(__name__).exception("question_failed")
+            raise
+
+
+def _answer(question: Question, recent: OrderedDict[str, Predictor]) -> Prediction | Written:
+    match question.asked:
+        case Export(format=format_):
+            export(question.model, format_, question.output)
+            return Written(question.output)
+        case PredictRows(request=request):
+            return _prediction(question.job_id, _loaded(question, recent), request)
+        case PredictFile(format=format_, output=output):
+            if question.file is None:
+                raise ValueError("a question about a file comes with it")
+            predict_file(_loaded(question, recent), question.file, format_, question.output, output)
+            return Written(question.output)
+
+
+def _loaded(question: Question, recent: OrderedDict[str, Predictor]) -> Predictor:
+    digest = question.model_sha256
+    if digest not in recent:
+        recent[digest] = Predictor.load(Path(question.model))
+    recent.move_to_end(digest)
+    while len(recent) > KEPT_MODELS:
+        recent.popitem(last=False)
+    return recent[digest]
+
+
+def _prediction(job_id: str, predictor: Predictor, request: PredictionRequest) -> Prediction:
+    try:
+        said = predictor.predict(request.by_column())
+    except InvalidRequest as error:
+        raise InvalidRequest.of([_at_row(fault) if request.rows else fault for fault in error.faults]) from error
+    shares = list(said.probabilities.values())
+    return Prediction(
+        job=job_id,
+        target=predictor.preparation.description.target,
+        classes=predictor.classes,
+        predictions=said.predictions,
+        probabilities=[list(row) for row in zip(*shares, strict=True)] if shares else None,
+    )
+
+
+def _at_row(fault: Fault) -> Fault:
+    """The same fault where the rows were given one by one: `/columns/age/3` is `/rows/3/age`."""
+    _, _, *place = fault.pointer.split("/")
+    if len(place) == 2:
+        column, row = place
+        return fault.model_copy(update={"pointer": f"/rows/{row}/{column}"})
+    return fault.model_copy(update={"pointer": "/rows"})
