@@ -6,6 +6,7 @@ from api_schemas.catalog.activations import ActivationEntry
 from api_schemas.catalog.averaging import AveragingEntry
 from api_schemas.catalog.datasets import BundledEntry, GeneratorEntry
 from api_schemas.catalog.entry import CatalogEntry, Entry, Kind
+from api_schemas.catalog.generators import MakerEntry
 from api_schemas.catalog.initializations import InitializationEntry
 from api_schemas.catalog.losses import LossEntry
 from api_schemas.catalog.metrics import MetricEntry
@@ -35,4 +36,4 @@ FAMILIES: dict[Kind, type[Entry]] = {
 }
 """Each kind and the class whose named subclasses are its entries."""
 
-__all__ = ["FAMILIES", "CatalogEntry", "Entry", "Kind"]
+__all__ = ["FAMILIES", "CatalogEntry", "Entry", "Kind", "MakerEntry"]
