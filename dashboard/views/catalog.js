@@ -66,8 +66,8 @@ function EntryPage({ entry, entries }) {
     <div class="stack">
       <section class="card" aria-label="What it is"><${About} entry=${entry} />
         ${entry.target && html`<p class="note">Builds <code>${entry.target}</code>.</p>`}</section>
+      ${entry.kind === "optimizers" && html`<${Picture} path=${`/v1/catalog/optimizers/${entry.name}/paths.svg`} about=${`The path of ${entry.name} on two error surfaces`} />`}
       ${Object.keys(entry.knobs).length > 0 && html`<${Knobs} entry=${entry} />`}
-      ${entry.kind === "optimizers" && html`<${Picture} path=${`/v1/catalog/${entry.kind}/${entry.name}/paths.svg`} about=${`The path of ${entry.name} on two surfaces`} />`}
     </div>
   </main>`;
 }
@@ -90,7 +90,7 @@ function Picture({ path, about }) {
   useEffect(() => {
     fetchFile(path).then(async (file) => (source.value = `data:image/svg+xml,${encodeURIComponent(await file.text())}`), () => {});
   }, [path]);
-  return source.value && html`<figure class="card picture"><img src=${source.value} alt=${about} /><figcaption class="note">${about}</figcaption></figure>`;
+  return source.value && html`<figure class="card picture" tabindex="0"><img src=${source.value} alt=${about} /><figcaption class="note">${about}</figcaption></figure>`;
 }
 
 /** The draft of a new job, or the shortest job where it cannot be read. */

@@ -8,6 +8,14 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+PAPER = """async picture => {
+    await picture.decode();
+    const copy = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+    copy.drawImage(picture, 0, 0, picture.width, picture.height);
+    return copy.getImageData(5, picture.height / 2, 1, 1).data.slice(0, 3).reduce((sum, part) => sum + part);
+}"""
+"""The sum of red, green and blue at the left edge of a picture, where nothing is drawn."""
+
 
 def test_an_entry_is_found_by_words_and_read(open_page):
     page = open_page("#/catalog")
@@ -44,6 +52,20 @@ def test_an_entry_is_used_where_a_job_has_a_place_for_it(open_page, entry, chang
     written = json.loads(page.get_by_role("textbox", name="Spec").input_value())
     assert written == {"name": "digits", "dataset": {"name": "digits"}, **change}
     expect(page.get_by_role("button", name="Submit")).to_be_enabled()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_optimizer_shows_its_path_on_paper_of_the_readers_shade(open_page, scheme):
+    page = open_page("#/catalog/optimizers/adamw", color_scheme=scheme)
+    picture = page.get_by_role("img", name="The path of adamw on two error surfaces")
+    expect(picture).to_be_visible()
+    shade = picture.evaluate(PAPER)
+    assert (shade < 100) if scheme == "dark" else (shade > 600)
+
+
+def test_a_source_on_the_web_is_a_link(open_page):
+    page = open_page("#/catalog/optimizers/muon")
+    expect(page.get_by_role("main").locator('a[href^="https://"]')).to_have_attribute("rel", "noopener noreferrer")
 
 
 def test_a_name_that_is_not_there_is_said_to_be_missing(open_page):
