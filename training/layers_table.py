@@ -11,6 +11,8 @@ from torch import Tensor, nn
 class Embeddings(nn.Module):
     """Puts learned numbers in the place of each code: rows (rows, width) become (rows, numbers + sum of all widths).
 
+    The last code of a column, which is for categories that no row had, stands for zeros, and no row teaches it others.
+
     Args:
         width: columns of a row.
         categories: by the place of each column of codes, how many there are and how many numbers stand for one.
@@ -24,7 +26,7 @@ class Embeddings(nn.Module):
         self.register_buffer("coded", torch.tensor(list(categories)), persistent=False)
         numbers = [place for place in range(width) if place not in categories]
         self.register_buffer("numbers", torch.tensor(numbers, dtype=torch.long), persistent=False)
-        self.tables = nn.ModuleList(nn.Embedding(values, size) for values, size in categories.values())
+        self.tables = nn.ModuleList(nn.Embedding(values, size, padding_idx=values - 1) for values, size in categories.values())
 
     def forward(self, x: Tensor) -> Tensor:
         codes = x[:, self.coded].long()

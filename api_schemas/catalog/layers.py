@@ -33,7 +33,10 @@ class InputShape:
     array: Array | None = None
     """Its axes, where it is more than a list of columns."""
     categories: Mapping[int, int] = field(default_factory=dict[int, int])
-    """How many values each column has that holds the codes of categories, by the place of the column."""
+    """How many values each column has that holds the codes of categories, by the place of the column; the last of them
+    stands for all categories that are not known."""
+    embedding_width: int | None = None
+    """How many numbers a network learns of each value; None for as many as is usual."""
     tokens: tuple[int, int] | None = None
     """Length and vocabulary, where it is text."""
 
@@ -121,14 +124,26 @@ def dropout(share: float) -> list[Layer]:
 def embedded(shape: InputShape) -> tuple[list[Layer], int]:
     """The layer that puts learned numbers in the place of each code, where a row has any, and how wide a row is then.
 
-    A category gets half as many numbers as there are values, at most 50 (Guo and Berkhahn 2016).
+    Unless it is said, a category gets half as many numbers as there are categories, at most 50 (Guo and Berkhahn 2016).
     """
     if not shape.categories:
         return [], shape.width
-    tables = {place: (values, min(50, (values + 1) // 2)) for place, values in sorted(shape.categories.items())}
+    tables = {place: (values, shape.embedding_width or min(50, values // 2)) for place, values in sorted(shape.categories.items())}
     parameters = {f"tables.{index}.weight": table for index, table in enumerate(tables.values())}
     width = shape.width - len(tables) + sum(width for _, width in tables.values())
     return [Layer("training.layers_table.Embeddings", (shape.width, tables), {}, parameters, 0)], width
+
+
+def sequence_steps(length: int, features: int) -> list[Layer]:
+    """From flat rows to sequences (rows, length, features)."""
+    return [Layer("torch.nn.Unflatten", (1, (length, features)))]
+
+
+def sequence_channels(length: int, features: int) -> list[Layer]:
+    """From flat rows, which hold one step after the other, to channels (rows, features, length)."""
+    if features == 1:
+        return [Layer("torch.nn.Unflatten", (1, (1, length)))]
+    return [*sequence_steps(length, features), Layer("training.layers.Transpose")]
 
 
 def residual(body: Sequence[Layer], shortcut: Layer | None = None) -> Layer:

@@ -6,9 +6,25 @@ from typing import Annotated
 
 from api_schemas.catalog.entry import OneOf
 from api_schemas.catalog.model_entry import DeepEntry, ModelEntry
+from api_schemas.catalog.models_attention import Transformer, Vit
 from api_schemas.catalog.models_image import Cnn, Resnet
 from api_schemas.catalog.models_plain import LinearModel, Mlp
+from api_schemas.catalog.models_sequence import Gru, Lstm, Rnn, Tcn
 
 Model = Annotated[ModelEntry, OneOf(ModelEntry)]
 
-__all__ = ["Cnn", "DeepEntry", "LinearModel", "Mlp", "Model", "ModelEntry", "Resnet"]
+__all__ = [
+    "Cnn",
+    "DeepEntry",
+    "Gru",
+    "LinearModel",
+    "Lstm",
+    "Mlp",
+    "Model",
+    "ModelEntry",
+    "Resnet",
+    "Rnn",
+    "Tcn",
+    "Transformer",
+    "Vit",
+]

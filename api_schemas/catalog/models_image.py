@@ -10,7 +10,17 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le, MaxLen, MinLen
 
 from api_schemas.catalog.activations import Activation, Relu
-from api_schemas.catalog.layers import InputShape, Layer, Size, convolution, convolved, dropout, residual, sequential
+from api_schemas.catalog.layers import (
+    InputShape,
+    Layer,
+    Size,
+    convolution,
+    convolved,
+    dropout,
+    residual,
+    sequence_channels,
+    sequential,
+)
 from api_schemas.catalog.model_entry import ArrayEntry, shown
 from api_schemas.catalog.models_plain import StackEntry
 from api_schemas.catalog.normalizations import BatchNorm, Normalization
@@ -54,9 +64,8 @@ class GridEntry(ArrayEntry):
         if grid is None:
             raise ValueError(f"a {self.name} cannot be built for an array of {shape.array}")
         channels, size = grid
-        if len(size) == 1 and channels > 1:
-            turned = Layer("training.layers.Transpose")
-            return [Layer("torch.nn.Unflatten", (1, (*size, channels))), turned], channels, size
+        if len(size) == 1:
+            return sequence_channels(size[0], channels), channels, size
         return [Layer("torch.nn.Unflatten", (1, (channels, *size)))], channels, size
 
 

@@ -14,6 +14,17 @@ KINDS = (
 _NO_JOB_HAS = {"sparse_adam"}
 _DATASETS = {"classification": {"name": "iris"}, "regression": {"name": "diabetes"}}
 _TRAINING = {"epochs": 3, "batch_size": 32}
+_STEPS = {"array": [8, 8]}
+_ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "resnet": {"blocks": 1, "widths": [8, 16]},
+    "rnn": _STEPS | {"width": 8, "layers": 2},
+    "lstm": _STEPS | {"width": 8, "bidirectional": True},
+    "gru": _STEPS | {"width": 8, "pool": "mean", "normalization": {"name": "batch_norm"}},
+    "tcn": _STEPS | {"channels": [8, 16]},
+    "transformer": _STEPS | {"width": 16, "attention_dropout": 0.1, "positions": "sinusoidal"},
+    "vit": {"width": 16, "dropout": 0.1},
+}
+"""What makes a model small, and digits what it reads."""
 _BATCH_NORM = {"name": "mlp", "hidden": [8, 8], "normalization": {"name": "batch_norm"}, "dropout": 0.1}
 
 
@@ -59,7 +70,7 @@ _SPECIAL: dict[str, Callable[[dict[str, Any], type[Entry]], dict[str, Any]]] = {
         "dataset": {"name": "digits"} if named["name"] == "top_k" else _DATASETS[entry.task],
     },
     "averaging": lambda named, _: {"model": _BATCH_NORM, "training": {**_TRAINING, "averaging": named}},
-    "models": lambda named, _: {"model": named, "dataset": {"name": "digits"}},
+    "models": lambda named, _: {"model": named | _ARCHITECTURES.get(named["name"], {}), "dataset": {"name": "digits"}},
     "datasets": lambda named, _: {"dataset": named},
     "generators": lambda named, _: {"dataset": named},
 }
