@@ -19,7 +19,7 @@ PartName = Literal["train", "validation", "test"]
 SplitMethod = Literal["random", "stratified", "grouped", "column", "time"]
 Missing = Literal["error", "mean", "median", "most_frequent"]
 DatasetState = Literal["processing", "ready", "failed"]
-Format = Literal["csv", "tsv", "parquet"]
+Format = Literal["csv", "tsv", "parquet", "feather", "jsonl"]
 
 
 class Upload(Schema):
@@ -85,8 +85,10 @@ class ColumnStats(Reply):
     std: float | None = None
     integral: bool = False
     """Whether every number is whole."""
+    dates: bool = False
+    """Whether the values are dates, read as days since 1970-01-01 with the time of day as a fraction."""
     example: str | None = None
-    """The first value, as it stands in the file."""
+    """The first value."""
     categories: list[str] = []
     """The different values, sorted, where there are few enough to be categories."""
     counts: list[int] = []

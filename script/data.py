@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from api_schemas.catalog.call import Call, Name
 from api_schemas.catalog.datasets import BundledEntry, NamedDatasetEntry
-from api_schemas.datasets import Column, Dataset
+from api_schemas.datasets import Column, Dataset, Format
 from api_schemas.splits import named_parts
 from script.page import Page
 from script.subject import Subject, width
 from script.text import text
 
 _PLAIN = "training.data.plain"
+_SEPARATORS: dict[Format, str] = {"csv": ",;\t", "tsv": "\t"}
+"""What may stand between two fields of a text file."""
+_READERS: dict[Format, str] = {"parquet": "read_parquet", "feather": "read_feather", "jsonl": "read_json_lines"}
 
 
 def write_data(page: Page, subject: Subject) -> None:
@@ -53,17 +56,21 @@ def example(dataset: Dataset) -> str:
 
 
 def _read(page: Page, dataset: Dataset) -> list[str]:
-    if dataset.format == "parquet":
-        return [page.line("columns = ", Call(f"{_PLAIN}.read_parquet", (Name("sys.argv[1]"),)))]
-    separators = "\t" if dataset.format == "tsv" else ",;\t"
-    return [page.line("columns, decimal_comma = ", Call(f"{_PLAIN}.read_text", (Name("sys.argv[1]"), separators)))]
+    path = Name("sys.argv[1]")
+    if dataset.format in _SEPARATORS:
+        call = Call(f"{_PLAIN}.read_text", (path, _SEPARATORS[dataset.format]))
+        return [page.line("columns, decimal_comma = ", call)]
+    return [page.line("columns = ", Call(f"{_PLAIN}.{_READERS[dataset.format]}", (path,)))]
 
 
 def _take_columns(page: Page, subject: Subject) -> list[str]:
-    comma = (Name("decimal_comma"),) if subject.dataset and subject.dataset.format != "parquet" else ()
+    comma = (Name("decimal_comma"),) if subject.dataset and subject.dataset.format in _SEPARATORS else ()
 
     def numbers(column: Column) -> Call:
-        return Call(f"{_PLAIN}.as_numbers", (Name(f"columns[{text(column.name)}]"), *comma))
+        cells = Name(f"columns[{text(column.name)}]")
+        if column.stats.dates:
+            return Call(f"{_PLAIN}.as_days", (cells,))
+        return Call(f"{_PLAIN}.as_numbers", (cells, *comma))
 
     def codes(column: Column) -> Call:
         cells = Name(f"columns[{text(column.name)}]")

@@ -30,7 +30,14 @@ READING_IS_AWAITED_SECONDS = 30.0
 may still be importing torch for most of it."""
 
 _BLOCK = 1 << 20
-_FORMATS: dict[str, Format] = {".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet"}
+_FORMATS: dict[str, Format] = {
+    **dict.fromkeys([".csv", ".txt"], "csv"),
+    **dict.fromkeys([".tsv", ".tab"], "tsv"),
+    ".parquet": "parquet",
+    **dict.fromkeys([".feather", ".arrow"], "feather"),
+    **dict.fromkeys([".jsonl", ".ndjson"], "jsonl"),
+}
+_COMPRESSIONS = (".gz", ".zst")
 _CHOICES: TypeAdapter[list[ColumnChoice]] = TypeAdapter(ColumnChoices)
 _LABEL: TypeAdapter[str] = TypeAdapter(Label)
 
@@ -176,10 +183,14 @@ def format_of(filenames: list[str]) -> Format:
 
 
 def _format(filename: str) -> Format:
-    suffix = PurePath(filename).suffix.lower()
+    path = PurePath(filename.lower())
+    suffix = (path.with_suffix("") if path.suffix in _COMPRESSIONS else path).suffix
     if suffix not in _FORMATS:
         known = ", ".join(sorted(_FORMATS))
-        message = f"the name {filename[:100]!r} does not tell what the file is; known endings: {known}"
+        message = (
+            f"the name {filename[:100]!r} does not tell what the file is; known endings: {known}, each also with "
+            f"{' or '.join(_COMPRESSIONS)} behind it"
+        )
         raise InvalidRequest.at("/file", "unknown_format", message)
     return _FORMATS[suffix]
 

@@ -1,5 +1,7 @@
 """A script reads an uploaded file as the run did."""
 
+import gzip
+
 import numpy as np
 import polars as pl
 import pytest
@@ -13,6 +15,7 @@ from training.data import plain
 from training.data.tables import inspect
 
 ROWS = 60
+FORMS = ["csv", "semicolon", "tsv", "parquet", "feather", "jsonl"]
 WORDS = ["red", "green", 'a "dark" blue', "grey, light", "naïve"]
 
 
@@ -31,6 +34,7 @@ def table():
         "colour": [None if place % 9 == 0 else WORDS[place % 5] for place in range(ROWS)],
         "month": [place % 4 + 1 for place in range(ROWS)],
         "remark": [f"row {place}, as it came" for place in range(ROWS)],
+        "seen": [f"2024-01-{place % 28 + 1:02} 12:{place:02}:30" for place in range(ROWS)],
         "": [1e-3 * place for place in range(ROWS)],
         "sold": [("no", "yes")[place % 3 == 0] for place in range(ROWS)],
         "price": [float(value) for value in rng.normal(1000, 300, ROWS)],
@@ -40,12 +44,14 @@ def table():
 def written(folder, form):
     frame = pl.DataFrame(table())
     path = folder / f"file.{form}"
-    if form == "parquet":
-        frame.rename({" size ": "size", "": "extra"}).write_parquet(path)
+    if form in ("parquet", "feather", "jsonl"):
+        frame = frame.rename({" size ": "size", "": "extra"}).with_columns(pl.col("seen").str.to_datetime())
+        getattr(frame, {"parquet": "write_parquet", "feather": "write_ipc", "jsonl": "write_ndjson"}[form])(path)
         return path
     separator, comma = {"csv": (",", False), "semicolon": (";", True), "tsv": ("\t", False)}[form]
     text = frame.write_csv(separator=separator, null_value="NA", decimal_comma=comma)
-    path.write_text("\ufeff" + text.replace("\n", "\r\n") + "\r\n", newline="")
+    content = ("\ufeff" + text.replace("\n", "\r\n") + "\r\n").encode()
+    path.write_bytes(gzip.compress(content) if form == "tsv" else content)
     return path
 
 
@@ -67,7 +73,7 @@ def told(tmp_path_factory):
     """By format and job: what the run says and what the script prints."""
     expected, scripts = {}, []
     folder = tmp_path_factory.mktemp("uploads")
-    for form in ("csv", "semicolon", "tsv", "parquet"):
+    for form in FORMS:
         path = written(folder, form)
         said = "csv" if form == "semicolon" else form
         found = inspect(path, said, CHOICES)
@@ -104,7 +110,7 @@ def test_a_step_without_a_solution_ends_the_script_where_it_ended_the_run(tmp_pa
 
 
 @pytest.mark.parametrize("name", JOBS)
-@pytest.mark.parametrize("form", ["csv", "semicolon", "tsv", "parquet"])
+@pytest.mark.parametrize("form", FORMS)
 def test_a_script_reads_its_argument_and_prints_the_numbers_of_the_run(told, form, name):
     expected, printed = told
     assert printed[form, name] == expected[form, name]
