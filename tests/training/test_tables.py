@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api_schemas.datasets import ColumnChoice
+from training.data import plain
 from training.data.tables import UnreadableTable, inspect, load_arrays, save_arrays
 
 
@@ -237,6 +238,14 @@ def of_header(request, tmp_path):
 
 def test_a_column_without_a_name_is_called_by_its_place_in_files_of_every_kind(upload, of_header):
     assert upload(*of_header("a", "", " b ", "  ")).preview.columns == ["a", "column_2", "b", "column_4"]
+
+
+def test_a_script_knows_the_columns_by_the_same_names(upload, of_header, tmp_path):
+    content, kind = of_header("a", "", " b ", "  ")
+    (tmp_path / "table").write_bytes(content)
+    path = str(tmp_path / "table")
+    columns = plain.read_parquet(path) if kind == "parquet" else plain.read_text(path, ",\t")[0]
+    assert list(columns) == upload(content, kind).preview.columns
 
 
 @pytest.mark.parametrize(
