@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Lt, MaxLen
-from pydantic import ConfigDict, Discriminator, StringConstraints, Tag
+from annotated_types import Ge, Le, Lt, MaxLen
+from pydantic import ConfigDict, Discriminator, Strict, StringConstraints, Tag
 
 from api_schemas.base import Label, Reply, Schema, Time
 from api_schemas.catalog.datasets import NamedDatasetEntry
 from api_schemas.catalog.entry import OneOf
 from api_schemas.errors import Fault
 
-ColumnType = Literal["numeric", "category", "text"]
+ColumnType = Literal["numeric", "category", "text", "array"]
 Role = Literal["feature", "target", "split", "group", "ignore"]
 """`split` says which part each row belongs to, `group` which rows must stay together."""
 PartName = Literal["train", "validation", "test"]
@@ -41,6 +42,9 @@ DatasetReference = Annotated[
 """`{"id": "ds_..."}` of an upload, or `{"name": "digits"}` of a dataset that needs none."""
 
 
+Pixels = Annotated[int, Ge(1), Le(4096)]
+
+
 class ColumnChoice(Schema):
     """What a person says of a column; what is left out stays as it was inferred."""
 
@@ -52,6 +56,8 @@ class ColumnChoice(Schema):
     """What it is used for."""
     missing: Missing | None = None
     """What to do where a value is missing: refuse to train, or fill in what the training rows say."""
+    size: Annotated[tuple[Pixels, Pixels], Strict(strict=False)] | None = None
+    """Height and width to which images are resized; left out, the size that nearly all have."""
 
 
 ColumnChoices = Annotated[list[ColumnChoice], MaxLen(10_000)]
@@ -78,7 +84,9 @@ class ColumnStats(Reply):
     missing_rows: list[int] = []
     """The first of them, counted from 1 below the header."""
     distinct: int
-    """How many different values there are."""
+    """How many different values there are; 0 for arrays, whose numbers are not counted."""
+    shape: list[int] = []
+    """The axes of a value that is an array, as `Dataset.array` has them."""
     minimum: float | None = None
     maximum: float | None = None
     mean: float | None = None
@@ -107,6 +115,11 @@ class Column(Reply):
     role: Role
     missing: Missing = "error"
     stats: ColumnStats
+
+    @property
+    def width(self) -> int:
+        """How many numbers a network sees of it."""
+        return len(self.stats.categories) if self.type == "category" else math.prod(self.stats.shape)
 
 
 class DatasetFile(Reply):

@@ -129,12 +129,13 @@ def _fit_upload(spec: JobSpec, dataset: Dataset) -> tuple[JobSpec, Shape]:
     features = feature_columns(dataset, target.name)
     if not features:
         raise InvalidRequest.at("/dataset", "no_features", "no column is left to learn from beside the target")
+    _refuse_array(target)
     _refuse_missing(target, features)
     classify = _is_classification(spec.loss, target)
     if spec.loss is not None and spec.loss.counts:
         _refuse_no_counts(spec.loss, target)
     counts = tuple(target.stats.counts) if classify else ()
-    inputs = sum(len(column.stats.categories) if column.type == "category" else 1 for column in features)
+    inputs = sum(column.width for column in features)
     shape = Shape(dataset.rows or 0, inputs, counts, _scale_ratio(features))
     image = input_shape(spec, dataset, inputs).image
     return settle(spec, target.name, len(counts), image, dataset.columns), shape
@@ -164,6 +165,12 @@ def _target_column(spec: JobSpec, dataset: Dataset) -> Column:
         if column.name == name:
             return column
     raise InvalidRequest.at("/target", "unknown_column", f"the dataset has no column {name!r}; {nearest(name, names)}")
+
+
+def _refuse_array(target: Column) -> None:
+    if target.type == "array":
+        message = f"column {target.name!r} holds arrays; the target is one number, or one class, a row"
+        raise InvalidRequest.at("/target", "is_array", message)
 
 
 def _refuse_missing(target: Column, features: list[Column]) -> None:

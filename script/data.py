@@ -7,7 +7,7 @@ from api_schemas.catalog.datasets import BundledEntry, NamedDatasetEntry
 from api_schemas.datasets import Column, Dataset, Format
 from api_schemas.splits import named_parts
 from script.page import Page
-from script.subject import Subject, width
+from script.subject import Subject
 from script.text import text
 
 _PLAIN = "training.data.plain"
@@ -156,7 +156,7 @@ def _side_by_side(columns: list[Column]) -> list[Name | Call]:
     place = 0
     for column in columns:
         if column.type == "category":
-            found.append(Call(f"{_PLAIN}.one_hot", (Name(f"raw[{text(column.name)}]"), width(column))))
+            found.append(Call(f"{_PLAIN}.one_hot", (Name(f"raw[{text(column.name)}]"), column.width)))
         else:
             found.append(Name(f"numbers[:, {place}]"))
             place += 1

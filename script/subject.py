@@ -83,7 +83,7 @@ class Subject:
         """What the network sees of a row."""
         if self.named:
             return input_shape(self.spec, None, self.named.features)
-        return input_shape(self.spec, self.dataset, sum(width(column) for column in self.features))
+        return input_shape(self.spec, self.dataset, sum(column.width for column in self.features))
 
     @property
     def outputs(self) -> int:
@@ -101,8 +101,3 @@ class Subject:
         if self.environment is None:
             return self.spec.resources.device == "cuda"
         return not self.environment.device.startswith("cpu")
-
-
-def width(column: Column) -> int:
-    """How many inputs a column becomes."""
-    return len(column.stats.categories) if column.type == "category" else 1

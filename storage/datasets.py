@@ -238,9 +238,14 @@ def dataset_of(row: DatasetRow) -> Dataset:
         rows=row.rows,
         target=row.target,
         columns=row.columns,
+        array=next((tuple(column.stats.shape) for column in row.columns if _is_array(column)), None),
         warnings=row.warnings,
         error=row.error,
     )
+
+
+def _is_array(column: Column) -> bool:
+    return column.type == "array" and column.role == "feature"
 
 
 def _fail(row: DatasetRow, fault: Fault) -> None:

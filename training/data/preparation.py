@@ -43,10 +43,15 @@ class Feature:
     """A raw column that a network learns from."""
 
     name: str
-    values: np.ndarray  # (rows,): float64 with NaN, or int32 codes into `categories` with -1
+    values: np.ndarray  # (rows,): float64 with NaN, int32 codes into `categories` with -1; arrays are (rows, size)
     categories: tuple[str, ...] | None = None
     """None for a column of numbers."""
     missing: Missing = "error"
+
+    @property
+    def size(self) -> int:
+        """How many numbers a value has."""
+        return self.values.shape[1] if self.values.ndim > 1 else 1
 
 
 class PreparedColumn(Schema):
@@ -54,20 +59,22 @@ class PreparedColumn(Schema):
 
     name: str
     categories: list[str] | None = None
-    """Each becomes an input of 0 or 1; None for a number, which becomes one input."""
+    """Each becomes an input of 0 or 1; None for numbers, each of which becomes one input."""
+    size: int = 1
+    """How many numbers a value has: more than one where the column holds arrays."""
     fill: float | None = None
     """Number, or code of the category, that stands in for a missing value."""
 
     @property
     def width(self) -> int:
         """How many inputs it becomes."""
-        return 1 if self.categories is None else len(self.categories)
+        return self.size if self.categories is None else len(self.categories)
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Inputs (rows, width) of raw values (rows,); an unseen category is all 0."""
         if self.categories is None:
             filled = values if self.fill is None else np.where(np.isnan(values), self.fill, values)
-            return filled[:, None].astype(np.float64)
+            return filled.reshape(len(filled), self.size).astype(np.float64)
         filled = values if self.fill is None else np.where(values < 0, int(self.fill), values)
         return (filled[:, None] == np.arange(len(self.categories))).astype(np.float64)
 
@@ -202,7 +209,10 @@ def _refuse_not_positive(entry: PreprocessingEntry, name: str, values: np.ndarra
 def _column(feature: Feature, rows: np.ndarray) -> PreparedColumn:
     fill = None if feature.missing == "error" else _fill(feature, rows)
     return PreparedColumn(
-        name=feature.name, categories=None if feature.categories is None else list(feature.categories), fill=fill
+        name=feature.name,
+        categories=None if feature.categories is None else list(feature.categories),
+        size=feature.size,
+        fill=fill,
     )
 
 

@@ -81,7 +81,7 @@ class _Table:
     @property
     def width(self) -> int:
         """How many inputs its features become."""
-        return sum(1 if feature.categories is None else len(feature.categories) for feature in self.features)
+        return sum(feature.size if feature.categories is None else len(feature.categories) for feature in self.features)
 
 
 def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray] | None) -> Data:
