@@ -165,7 +165,7 @@ class ClassToken(nn.Module):
         self.weight = nn.Parameter(0.02 * torch.randn(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([self.weight.expand(len(x), 1, -1), x], dim=1)
+        return torch.cat([self.weight.expand(x.shape[0], 1, -1), x], dim=1)
 
 
 class FirstToken(nn.Module):

@@ -26,7 +26,9 @@ class Embeddings(nn.Module):
         self.register_buffer("coded", torch.tensor(list(categories)), persistent=False)
         numbers = [place for place in range(width) if place not in categories]
         self.register_buffer("numbers", torch.tensor(numbers, dtype=torch.long), persistent=False)
-        self.tables = nn.ModuleList(nn.Embedding(values, size, padding_idx=values - 1) for values, size in categories.values())
+        self.tables = nn.ModuleList(
+            nn.Embedding(values, size, padding_idx=values - 1) for values, size in categories.values()
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         codes = x[:, self.coded].long()

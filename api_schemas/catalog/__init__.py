@@ -8,6 +8,7 @@ from api_schemas.catalog.datasets import BundledEntry, GeneratorEntry
 from api_schemas.catalog.entry import CatalogEntry, Entry, Kind
 from api_schemas.catalog.generators import MakerEntry
 from api_schemas.catalog.initializations import InitializationEntry
+from api_schemas.catalog.layer_entry import LayerEntry
 from api_schemas.catalog.losses import LossEntry
 from api_schemas.catalog.metrics import MetricEntry
 from api_schemas.catalog.models import ModelEntry
@@ -28,6 +29,7 @@ FAMILIES: dict[Kind, type[Entry]] = {
         MetricEntry,
         AveragingEntry,
         ModelEntry,
+        LayerEntry,
         ActivationEntry,
         InitializationEntry,
         BundledEntry,

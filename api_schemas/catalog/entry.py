@@ -25,6 +25,7 @@ Kind = Literal[
     "initializations",
     "averaging",
     "models",
+    "layers",
     "datasets",
     "generators",
 ]

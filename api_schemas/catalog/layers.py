@@ -24,6 +24,11 @@ def as_image(array: Array | None) -> Image | None:
     return (array[-3] if len(array) == 3 else 1, array[-2], array[-1])
 
 
+def shown(array: Array) -> str:
+    """The axes of an array for people: `3 x 32 x 32`."""
+    return " x ".join(str(length) for length in array)
+
+
 @dataclass(frozen=True)
 class InputShape:
     """What a row of a network's input is."""
@@ -128,10 +133,19 @@ def embedded(shape: InputShape) -> tuple[list[Layer], int]:
     """
     if not shape.categories:
         return [], shape.width
-    tables = {place: (values, shape.embedding_width or min(50, values // 2)) for place, values in sorted(shape.categories.items())}
+    tables = {
+        place: (values, shape.embedding_width or min(50, values // 2))
+        for place, values in sorted(shape.categories.items())
+    }
     parameters = {f"tables.{index}.weight": table for index, table in enumerate(tables.values())}
     width = shape.width - len(tables) + sum(width for _, width in tables.values())
     return [Layer("training.layers_table.Embeddings", (shape.width, tables), {}, parameters, 0)], width
+
+
+def averaged(size: Size) -> Layer:
+    """The mean of each channel over all places, as a size of 1: adaptive pooling is not the same twice on a GPU."""
+    kernel = size[0] if len(set(size)) == 1 else size
+    return Layer(f"torch.nn.AvgPool{len(size)}d", (kernel,))
 
 
 def sequence_steps(length: int, features: int) -> list[Layer]:

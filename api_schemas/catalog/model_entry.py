@@ -13,7 +13,7 @@ from api_schemas.catalog.activations import Activation, Relu
 from api_schemas.catalog.call import Call
 from api_schemas.catalog.entry import Entry
 from api_schemas.catalog.initializations import DefaultInitialization, Initialization
-from api_schemas.catalog.layers import Array, InputShape, Layer, linear, sequential
+from api_schemas.catalog.layers import Array, InputShape, Layer, linear, sequential, shown
 from api_schemas.catalog.losses import LossEntry
 from api_schemas.catalog.normalizations import NoNormalization, Normalization
 from api_schemas.errors import Fault
@@ -104,7 +104,7 @@ class DeepEntry(ModelEntry):
         return faults
 
 
-class ArrayEntry(DeepEntry):
+class ArrayEntry(ModelEntry):
     """A model of rows that are arrays: sequences or images."""
 
     array: Axes | None = None
@@ -148,11 +148,6 @@ class ArrayEntry(DeepEntry):
             code="wrong_axes",
             message=f"a {self.name} needs {wanted}, and a row of this dataset is {shown(array)}",
         )
-
-
-def shown(array: Array) -> str:
-    """The axes of an array for people: `3 x 32 x 32`."""
-    return " x ".join(str(length) for length in array)
 
 
 def _not_this_array(pointer: str, array: Array, width: int) -> Fault:

@@ -16,8 +16,9 @@ from api_schemas.catalog.layers import (
     linear,
     residual,
     sequence_steps,
+    shown,
 )
-from api_schemas.catalog.model_entry import ArrayEntry, Share, shown
+from api_schemas.catalog.model_entry import ArrayEntry, DeepEntry, Share
 from api_schemas.catalog.normalization_entry import NormalizationEntry
 from api_schemas.catalog.normalizations import LayerNorm, Normalization
 from api_schemas.errors import Fault
@@ -50,7 +51,7 @@ def heads_unfit(width: int, heads: int) -> list[Fault]:
     return [Fault(pointer="/model/heads", code="heads_unfit", message=message)]
 
 
-class TokenEntry(ArrayEntry):
+class TokenEntry(DeepEntry, ArrayEntry):
     """A transformer encoder: tokens that attend to each other and think each for itself, layer after layer."""
 
     width: Annotated[int, Ge(1), Le(4096)] = 64

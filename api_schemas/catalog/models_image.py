@@ -14,14 +14,16 @@ from api_schemas.catalog.layers import (
     InputShape,
     Layer,
     Size,
+    averaged,
     convolution,
     convolved,
     dropout,
     residual,
     sequence_channels,
     sequential,
+    shown,
 )
-from api_schemas.catalog.model_entry import ArrayEntry, shown
+from api_schemas.catalog.model_entry import ArrayEntry, DeepEntry
 from api_schemas.catalog.models_plain import StackEntry
 from api_schemas.catalog.normalizations import BatchNorm, Normalization
 from api_schemas.errors import Fault
@@ -67,12 +69,6 @@ class GridEntry(ArrayEntry):
         if len(size) == 1:
             return sequence_channels(size[0], channels), channels, size
         return [Layer("torch.nn.Unflatten", (1, (channels, *size)))], channels, size
-
-
-def averaged(size: Size) -> Layer:
-    """The mean of each channel over all places, as a size of 1: adaptive pooling is not the same twice on a GPU."""
-    kernel = size[0] if len(set(size)) == 1 else size
-    return Layer(f"torch.nn.AvgPool{len(size)}d", (kernel,))
 
 
 class Cnn(StackEntry, GridEntry):
@@ -137,7 +133,7 @@ class Cnn(StackEntry, GridEntry):
         return [Layer(f"torch.nn.{pools[self.pool]}{axes}d", (2,))] if self.pool in pools else []
 
 
-class Resnet(GridEntry):
+class Resnet(DeepEntry, GridEntry):
     """Convolutions in pairs, each pair added to what it was given, so that a deep network is no harder to train.
 
     Three stages of one width each; the first pair of the second and third halves the size, and a convolution of a

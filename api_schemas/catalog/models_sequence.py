@@ -18,14 +18,14 @@ from api_schemas.catalog.layers import (
     sequence_channels,
     sequence_steps,
 )
-from api_schemas.catalog.model_entry import ArrayEntry
+from api_schemas.catalog.model_entry import ArrayEntry, DeepEntry
 from api_schemas.catalog.models_image import Channels
 from api_schemas.catalog.normalizations import Normalization, WeightNorm
 from api_schemas.catalog.normalizations_weight import WeightNormalizationEntry
 from api_schemas.errors import Fault
 
 
-class SequenceEntry(ArrayEntry):
+class SequenceEntry(DeepEntry, ArrayEntry):
     """A model of rows that are sequences."""
 
     pool: Literal["last", "mean"] = "last"
