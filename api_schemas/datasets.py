@@ -13,14 +13,14 @@ from api_schemas.catalog.datasets import NamedDatasetEntry
 from api_schemas.catalog.entry import OneOf
 from api_schemas.errors import Fault
 
-ColumnType = Literal["numeric", "category", "text", "array"]
+ColumnType = Literal["numeric", "category", "text", "array", "tokens"]
 Role = Literal["feature", "target", "split", "group", "ignore"]
 """`split` says which part each row belongs to, `group` which rows must stay together."""
 PartName = Literal["train", "validation", "test"]
 SplitMethod = Literal["random", "stratified", "grouped", "column", "time"]
 Missing = Literal["error", "mean", "median", "most_frequent"]
 DatasetState = Literal["processing", "ready", "failed"]
-Format = Literal["csv", "tsv", "parquet", "feather", "jsonl"]
+Format = Literal["csv", "tsv", "parquet", "feather", "jsonl", "npz", "safetensors", "idx", "images", "text"]
 
 
 class Upload(Schema):

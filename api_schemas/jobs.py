@@ -18,6 +18,7 @@ from api_schemas.catalog.optimizers_adam import Adam
 from api_schemas.catalog.preprocessing import Encoding, OneHot, Preprocessing, Standard
 from api_schemas.catalog.schedule_plateau import ValidationMetric
 from api_schemas.catalog.schedules import Constant, Schedule
+from api_schemas.catalog.tokenizers import CharactersTokenizer, Tokenizer
 from api_schemas.datasets import DatasetReference, Split
 
 JobState = Literal["queued", "running", "pausing", "paused", "cancelling", "succeeded", "failed", "cancelled"]
@@ -41,6 +42,8 @@ class PreprocessingSpec(Schema):
     """For columns of numbers."""
     categorical: Encoding = OneHot()
     """For columns of categories."""
+    text: Tokenizer = CharactersTokenizer()
+    """For text: what its tokens are."""
     target: Preprocessing | None = None
     """For a target that is a number; predictions and metrics are in the target's own units again. By default
     `standard`, and `none` where the loss takes counts."""

@@ -13,6 +13,7 @@ from api_schemas.advice.rules import advise
 from api_schemas.catalog.datasets import NamedDatasetEntry
 from api_schemas.catalog.layers import InputShape, as_image, multiplications, parameter_count, parameter_shapes
 from api_schemas.catalog.losses import LossEntry
+from api_schemas.catalog.tokenizers import Text
 from api_schemas.datasets import Column, Dataset, Upload
 from api_schemas.errors import Fault, InvalidRequest
 from api_schemas.jobs import JobSpec, Plan
@@ -20,6 +21,7 @@ from api_schemas.nearest import nearest
 from api_schemas.settle import settle
 from api_schemas.splits import part_rows
 from api_schemas.step_faults import step_faults
+from api_schemas.text import text_of, windows_in
 
 MAX_CLASSES = 1000
 FEW_VALUES = 20
@@ -42,6 +44,8 @@ class Shape:
     """Rows of each class; empty where the target is a number."""
     scale_ratio: float
     """Largest standard deviation of a feature over the smallest; 1 where no two are known."""
+    window: int | None = None
+    """Tokens that a row shows, where the rows above are the bytes of a text."""
 
 
 def batches_per_epoch(rows: int, batch_size: int, drop_last: bool) -> int:
@@ -57,6 +61,9 @@ def input_shape(spec: JobSpec, dataset: Dataset | None, width: int) -> InputShap
         dataset: the upload that it names; None for a dataset named by name.
         width: how many numbers a row has once it is prepared; only an array of as many keeps its axes.
     """
+    text, window = text_of(spec, dataset), spec.model.window
+    if text and window:
+        return InputShape(window, tokens=(window, spec.preprocessing.text.vocabulary(text)))
     named = None if isinstance(spec.dataset, Upload) else spec.dataset
     array = named.array if named else dataset.array if dataset else None
     return InputShape(width, array if array and math.prod(array) == width else None)
@@ -79,13 +86,16 @@ def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
     Raises:
         InvalidRequest: with a pointer for each thing that would keep the job from training.
     """
-    if isinstance(spec.dataset, Upload):
+    text = text_of(spec, dataset)
+    if text:
+        spec, shape = _fit_text(spec, text)
+    elif isinstance(spec.dataset, Upload):
         if dataset is None:
             raise ValueError("a spec that names an upload needs its dataset")
         spec, shape = _fit_upload(spec, dataset)
     else:
         spec, shape = _fit_named(spec, spec.dataset)
-    train, validation, test = part_rows(spec.split, dataset.columns if dataset else (), shape.rows)
+    train, validation, test = part_sizes(spec, dataset, shape)
     entering = input_shape(spec, dataset, shape.inputs)
     faults = _faults(spec, train, validation) + spec.model.faults(entering)
     if faults:
@@ -112,6 +122,34 @@ def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
         seconds=round(training.epochs * batches * spec.optimizer.passes * batch_seconds, 3),
         warnings=advise(Prospect(spec, train, steps_per_epoch, total_steps, entering, shape.scale_ratio)),
     )
+
+
+def part_sizes(spec: JobSpec, dataset: Dataset | None, shape: Shape) -> tuple[int, int, int]:
+    """Rows that train, validate and test; of a text the windows in each part."""
+    sizes = part_rows(spec.split, dataset.columns if dataset else (), shape.rows)
+    if shape.window is None:
+        return sizes
+    windows = [windows_in(size, shape.window) for size in sizes]
+    if any(size and not count for size, count in zip(sizes, windows, strict=True)):
+        shown = ", ".join(str(size) for size in sizes if size)
+        message = (
+            f"a window of {shape.window} tokens and the next one does not fit into every part of this text, which have "
+            f"{shown} bytes; use a shorter context"
+        )
+        raise InvalidRequest.at("/model/context", "context_too_long", message)
+    return windows[0], windows[1], windows[2]
+
+
+def _fit_text(spec: JobSpec, text: Text) -> tuple[JobSpec, Shape]:
+    if spec.target is not None:
+        message = "the target of a text is its next token; leave `target` out"
+        raise InvalidRequest.at("/target", "target_is_fixed", message)
+    if spec.model.window is None:
+        message = f"this dataset is a text, and {spec.model.name!r} reads columns of numbers; use gpt"
+        raise InvalidRequest.at("/model/name", "needs_columns", message)
+    vocabulary = spec.preprocessing.text.vocabulary(text)
+    shape = Shape(text.bytes, spec.model.window, (0,) * vocabulary, 1.0, spec.model.window)
+    return settle(spec, None, vocabulary, text=True), shape
 
 
 def _fit_named(spec: JobSpec, entry: NamedDatasetEntry) -> tuple[JobSpec, Shape]:

@@ -15,7 +15,13 @@ from api_schemas.splits import settle_split
 
 
 def settle(
-    spec: JobSpec, target: str | None, classes: int, image: Image | None = None, columns: Sequence[Column] = ()
+    spec: JobSpec,
+    target: str | None,
+    classes: int,
+    image: Image | None = None,
+    columns: Sequence[Column] = (),
+    *,
+    text: bool = False,
 ) -> JobSpec:
     """The spec with its target, loss, metrics, kind of split and target's preprocessing filled in.
 
@@ -25,15 +31,16 @@ def settle(
         classes: how many the target holds; 0 where it holds numbers.
         image: what the rows are pictures of, where they are.
         columns: of the upload, which a split may go by.
+        text: whether the rows are windows of text, whose classes are the tokens.
 
     Raises:
         InvalidRequest: with a pointer for each choice that does not fit the target or the rows.
     """
     task: Task = "classification" if classes else "regression"
     loss = _loss(spec.loss, task)
-    split = settle_split(spec.split, columns, classes)
+    split = settle_split(spec.split, columns, classes, text=text)
     rescaled = spec.preprocessing.target or (NoPreprocessing() if classes or loss.counts else Standard())
-    metrics = default_metrics(task) if spec.metrics is None else spec.metrics
+    metrics = default_metrics(task, text=text) if spec.metrics is None else spec.metrics
     settled = spec.model_copy(
         update={
             "target": target,
@@ -44,10 +51,10 @@ def settle(
         }
     )
     faults = [
-        *_of_loss(loss, classes),
+        *_of_loss(loss, classes, text=text),
         *_of_preprocessing(spec.preprocessing.numeric, image),
         *_of_target_preprocessing(rescaled, loss),
-        *_of_metrics(metrics, task, classes),
+        *_of_metrics(metrics, task, classes, text=text),
         *_of_watched(settled),
     ]
     if faults:
@@ -68,7 +75,7 @@ def _loss(asked: LossEntry | None, task: Task) -> LossEntry:
     return asked or usual
 
 
-def _of_loss(loss: LossEntry, classes: int) -> Iterator[Fault]:
+def _of_loss(loss: LossEntry, classes: int, *, text: bool) -> Iterator[Fault]:
     if loss.only_classes and classes != loss.only_classes:
         yield Fault(
             pointer="/loss",
@@ -77,7 +84,10 @@ def _of_loss(loss: LossEntry, classes: int) -> Iterator[Fault]:
             "'cross_entropy'",
         )
     weights = loss.class_weights if isinstance(loss, WeightedLossEntry) else None
-    if isinstance(weights, list) and len(weights) != classes:
+    if text and weights:
+        message = "the tokens of a text weigh the same; leave class_weights out"
+        yield Fault(pointer="/loss/class_weights", code="wrong_task", message=message)
+    elif isinstance(weights, list) and len(weights) != classes:
         yield Fault(
             pointer="/loss/class_weights",
             code="wrong_length",
@@ -112,7 +122,7 @@ def _of_target_preprocessing(entry: PreprocessingEntry, loss: LossEntry) -> Iter
         )
 
 
-def _of_metrics(metrics: list[MetricEntry], task: Task, classes: int) -> Iterator[Fault]:
+def _of_metrics(metrics: list[MetricEntry], task: Task, classes: int, *, text: bool) -> Iterator[Fault]:
     seen: set[str] = set()
     for place, metric in enumerate(metrics):
         pointer = f"/metrics/{place}"
@@ -120,6 +130,9 @@ def _of_metrics(metrics: list[MetricEntry], task: Task, classes: int) -> Iterato
             fitting = ", ".join(name for name, entry in MetricEntry.members().items() if _is_of(entry, task))
             message = f"{metric.name!r} is for {metric.task}; for this target there are {fitting}"
             yield Fault(pointer=pointer, code="wrong_task", message=message)
+        elif metric.judges == ("tables" if text else "text"):
+            of = "needs the chances of all tokens at every place, which are too many" if text else "is for text"
+            yield Fault(pointer=pointer, code="wrong_task", message=f"{metric.name!r} {of}; use 'perplexity'")
         elif classes and metric.fewest_classes > classes:
             message = f"{metric.key!r} needs at least {metric.fewest_classes} classes, and the target has {classes}"
             yield Fault(pointer=pointer, code="too_few_classes", message=message)

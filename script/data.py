@@ -9,6 +9,7 @@ from api_schemas.splits import named_parts
 from script.page import Page
 from script.subject import Subject
 from script.text import text
+from script.text_data import write_text
 
 _PLAIN = "training.data.plain"
 _SEPARATORS: dict[Format, str] = {"csv": ",;\t", "tsv": "\t"}
@@ -18,6 +19,9 @@ _READERS: dict[Format, str] = {"parquet": "read_parquet", "feather": "read_feath
 
 def write_data(page: Page, subject: Subject) -> None:
     """Write from the file or generator to the tensors `x_train`, `y_train` and those of the other parts."""
+    if subject.text:
+        write_text(page, subject)
+        return
     page.heading("Data")
     if subject.named:
         _load_named(page, subject.named)

@@ -228,7 +228,8 @@ def report(step: int, loss: Tensor) -> None:
     def _judge(self, name: str, part: str) -> list[str]:
         """Evaluate a part and print it."""
         model = "model" if self._judges_elsewhere else "network"
-        evaluate = f"values = evaluate({model}, x_{part}, y_{part}, target[rows.{part}])"
+        units = "" if self._subject.text else f", target[rows.{part}]"
+        evaluate = f"values = evaluate({model}, x_{part}, y_{part}{units})"
         print_ = f'print("evaluation step", step, *(f"{name}/{{key}} {{value!r}}" for key, value in values.items()))'
         if not self._judges_elsewhere:
             return [evaluate, print_]

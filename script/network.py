@@ -19,7 +19,7 @@ def write_network(page: Page, subject: Subject) -> None:
     start = spec.model.initialize(Name("network"), Name(f"x_train[:{INITIALIZATION_ROWS}]"))
     if start is not None:
         page.code(page.line("", start))
-    loss = subject.loss.call()
+    loss = spec.model.criterion(subject.loss)
     if "class_counts" in names_in(loss):
         page.code(f"class_counts = y_train.bincount(minlength={subject.classes})")
     # The weights of classes have a type and a device; other losses hold plain numbers.

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from api_schemas.catalog.datasets import NamedDatasetEntry
 from api_schemas.catalog.layers import InputShape
 from api_schemas.catalog.losses import LossEntry
+from api_schemas.catalog.tokenizers import Text
 from api_schemas.datasets import Column, Dataset, Upload
 from api_schemas.jobs import Environment, Job, JobSpec, Plan
 from api_schemas.plan import feature_columns, input_shape, make_plan
+from api_schemas.text import text_of
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class Subject:
         return None if isinstance(self.spec.dataset, Upload) else self.spec.dataset
 
     @property
+    def text(self) -> Text | None:
+        """What is known of the text that the network learns from; None where that is a table."""
+        return text_of(self.spec, self.dataset)
+
+    @property
     def features(self) -> list[Column]:
         """The columns of an upload that the network learns from."""
         if self.dataset is None or self.spec.target is None:
@@ -67,7 +74,9 @@ class Subject:
 
     @property
     def classes(self) -> int:
-        """How many there are; 0 where the target is a number."""
+        """How many there are, of a text different tokens; 0 where the target is a number."""
+        if self.text:
+            return self.spec.preprocessing.text.vocabulary(self.text)
         if not self.classify:
             return 0
         return len(self.named.classes if self.named else self.target.stats.categories)
@@ -81,6 +90,8 @@ class Subject:
     @property
     def shape(self) -> InputShape:
         """What the network sees of a row."""
+        if self.text:
+            return input_shape(self.spec, self.dataset, 0)
         if self.named:
             return input_shape(self.spec, None, self.named.features)
         return input_shape(self.spec, self.dataset, sum(column.width for column in self.features))

@@ -73,11 +73,14 @@ def initialize(entry: ModelEntry, model: torch.nn.Sequential, rows: Tensor) -> N
     evaluate(entry.initialize(model, rows[:INITIALIZATION_ROWS].to(device)))
 
 
-def build_loss(entry: LossEntry, class_counts: Tensor | None = None) -> ClassLoss | NumberLoss:
+def build_loss(
+    entry: LossEntry, class_counts: Tensor | None = None, model: ModelEntry | None = None
+) -> ClassLoss | NumberLoss:
     """A loss of scores (rows, outputs) and targets (rows,), the mean over the rows.
 
     Args:
         entry: which one.
         class_counts: training rows of each class (classes,), for weights that follow them.
+        model: whose scores they are, where a row may have more than one target, as text has.
     """
-    return evaluate(entry.call(), {"class_counts": class_counts})
+    return evaluate(model.criterion(entry) if model else entry.call(), {"class_counts": class_counts})

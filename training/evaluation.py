@@ -14,6 +14,8 @@ from api_schemas.catalog.metrics import MetricEntry, better
 from api_schemas.jobs import EarlyStopping
 from training.build import evaluate as make
 from training.data.prepare import Data, Part
+from training.data.prepare_text import TextPreparation
+from training.language import judge_tokens
 from training.losses import ClassLoss, NumberLoss
 
 _CHUNK_ROWS = 16_384
@@ -35,15 +37,36 @@ def evaluate(
     float64 on the CPU, numbers in the target's own units.
     """
     model.eval()
+    if isinstance(data.preparation, TextPreparation):
+        return _of_text(model, loss, part, data.preparation, metrics)
     said = scores(model, part.x)
     model.train()
     predicted = loss.predict(said.to("cpu", torch.float64)).numpy()
     if data.classes:
+        likelihoods = predicted[np.arange(len(part.targets)), part.targets]
         known = {"targets": part.targets, "probabilities": predicted, "predictions": predicted.argmax(axis=1)}
+        known["likelihoods"] = likelihoods
     else:
         known = {"targets": part.targets, "predictions": data.preparation.invert_target(predicted)}
     values = {metric.key: measure(metric, len(data.classes), known) for metric in metrics}
     return {"loss": loss(said, part.y).item(), **values}
+
+
+def _of_text(
+    model: nn.Module,
+    loss: ClassLoss | NumberLoss,
+    part: Part,
+    preparation: TextPreparation,
+    metrics: Sequence[MetricEntry],
+) -> dict[str, float]:
+    if isinstance(loss, NumberLoss):
+        raise TypeError("tokens are classes")
+    lost, predictions, likelihoods = judge_tokens(model, loss, part.x, part.y)
+    model.train()
+    known = {"targets": part.targets, "predictions": predictions, "likelihoods": likelihoods}
+    known["lengths"] = preparation.tokens.lengths[part.targets]
+    vocabulary = preparation.description.vocabulary
+    return {"loss": lost, **{metric.key: measure(metric, vocabulary, known) for metric in metrics}}
 
 
 def measure(metric: MetricEntry, classes: int, known: dict[str, np.ndarray]) -> float:

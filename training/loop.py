@@ -50,7 +50,7 @@ class Run:
         dtype = getattr(torch, spec.training.precision)
         self._model = build_model(spec.model, data.shape, data.outputs).to(device, dtype)
         initialize(spec.model, self._model, data.train.x)
-        self._loss = build_loss(spec.loss, data.class_counts).to(device, dtype)
+        self._loss = build_loss(spec.loss, data.class_counts, spec.model).to(device, dtype)
         self._train, self._validation, self._test = (part.to(device) for part in data.parts)
         self._steps = Steps(spec, plan, self._model, self._loss, self._train)
         averaging, stopping = spec.training.averaging, spec.training.early_stopping

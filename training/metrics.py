@@ -23,3 +23,18 @@ def roc_auc(targets: np.ndarray, probabilities: np.ndarray) -> float:
     if classes == 2:
         return float(roc_auc_score(targets, probabilities[:, 1]))
     return float(roc_auc_score(targets, probabilities, multi_class="ovr"))
+
+
+def perplexity(likelihoods: np.ndarray) -> float:
+    """The exponential of the mean surprise, which is -log of the right class's probability (rows,)."""
+    return float(np.exp(-np.log(likelihoods).mean()))
+
+
+def bits_per_character(likelihoods: np.ndarray, lengths: np.ndarray) -> float:
+    """The surprise of all tokens, in bits, over the characters that they are.
+
+    Args:
+        likelihoods: probability of each right token (tokens,).
+        lengths: how many characters begin in it (tokens,).
+    """
+    return float(-np.log2(likelihoods).sum() / lengths.sum())

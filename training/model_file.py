@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -13,6 +14,7 @@ from torch import Tensor
 from api_schemas.jobs import JobSpec
 from training.checkpoint import digest, save_tensors
 from training.data.preparation import Description, Preparation
+from training.data.prepare_text import TextDescription, TextPreparation
 
 _FORMAT = "anneal-model-1"
 
@@ -27,13 +29,15 @@ class StoredModel:
 
     spec: JobSpec
     """Every default filled in."""
-    preparation: Preparation
+    preparation: Preparation | TextPreparation
     weights: dict[str, Tensor]
     """By name, as torch's `state_dict` has them: parameters, and buffers such as running statistics."""
     weights_sha256: str
 
 
-def save_model(path: Path, spec: JobSpec, preparation: Preparation, weights: Mapping[str, Tensor]) -> str:
+def save_model(
+    path: Path, spec: JobSpec, preparation: Preparation | TextPreparation, weights: Mapping[str, Tensor]
+) -> str:
     """Write weights, preparation and spec to one safetensors file.
 
     Tensors are named `weights/...` and `preparation/...`; the metadata holds `spec` and `preparation` as JSON.
@@ -69,12 +73,19 @@ def load_model(path: Path) -> StoredModel:
     if metadata.get("format") != _FORMAT:
         raise UnreadableModel(f"{path.name} holds tensors, but is no model of a job")
     fitted = {name: tensor.numpy() for name, tensor in _within("preparation/", tensors).items()}
+    spec = JobSpec.model_validate_json(metadata["spec"])
     return StoredModel(
-        spec=JobSpec.model_validate_json(metadata["spec"]),
-        preparation=Preparation.load(Description.model_validate_json(metadata["preparation"]), fitted),
+        spec=spec,
+        preparation=_preparation(spec, metadata["preparation"], fitted),
         weights=_within("weights/", tensors),
         weights_sha256=metadata["weights_sha256"],
     )
+
+
+def _preparation(spec: JobSpec, described: str, fitted: dict[str, np.ndarray]) -> Preparation | TextPreparation:
+    if spec.model.window is not None:
+        return TextPreparation.load(TextDescription.model_validate_json(described))
+    return Preparation.load(Description.model_validate_json(described), fitted)
 
 
 def _within(folder: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -19,6 +19,7 @@ from api_schemas.plan import output_width
 from training.build import build_loss, build_model
 from training.data import cells
 from training.data.preparation import Preparation, PreparedColumn
+from training.data.prepare_text import TextPreparation
 from training.evaluation import scores
 from training.model_file import StoredModel, load_model
 
@@ -52,6 +53,8 @@ class Predictor:
         spec = stored.spec
         if spec.loss is None:
             raise ValueError("a run's spec has a loss")
+        if isinstance(stored.preparation, TextPreparation):
+            raise InvalidRequest.at("/columns", "reads_text", "this model reads text, not columns; send it a prompt")
         self._device, self.dtype = device, getattr(torch, spec.training.precision)
         self.spec: JobSpec = spec
         self.preparation: Preparation = stored.preparation

@@ -5,6 +5,7 @@ from __future__ import annotations
 from api_schemas.catalog.activations import ActivationEntry
 from api_schemas.catalog.averaging import AveragingEntry
 from api_schemas.catalog.datasets import BundledEntry, GeneratorEntry
+from api_schemas.catalog.datasets_text import MarkovText, PythonReference
 from api_schemas.catalog.entry import CatalogEntry, Entry, Kind
 from api_schemas.catalog.generators import MakerEntry
 from api_schemas.catalog.initializations import InitializationEntry
@@ -16,6 +17,7 @@ from api_schemas.catalog.normalizations import NormalizationEntry
 from api_schemas.catalog.optimizers import OptimizerEntry
 from api_schemas.catalog.preprocessing import EncodingEntry, PreprocessingEntry
 from api_schemas.catalog.schedules import ScheduleEntry
+from api_schemas.catalog.tokenizers import TokenizerEntry
 
 FAMILIES: dict[Kind, type[Entry]] = {
     family.kind: family
@@ -25,6 +27,7 @@ FAMILIES: dict[Kind, type[Entry]] = {
         NormalizationEntry,
         PreprocessingEntry,
         EncodingEntry,
+        TokenizerEntry,
         LossEntry,
         MetricEntry,
         AveragingEntry,
@@ -38,4 +41,4 @@ FAMILIES: dict[Kind, type[Entry]] = {
 }
 """Each kind and the class whose named subclasses are its entries."""
 
-__all__ = ["FAMILIES", "CatalogEntry", "Entry", "Kind", "MakerEntry"]
+__all__ = ["FAMILIES", "CatalogEntry", "Entry", "Kind", "MakerEntry", "MarkovText", "PythonReference"]

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from api_schemas.catalog.entry import Entry
 from api_schemas.catalog.layers import Array
 from api_schemas.catalog.losses import Task
+from api_schemas.catalog.tokenizers import Text
 
 Rows = Annotated[int, Ge(10), Le(1_000_000)]
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
@@ -42,6 +43,11 @@ class NamedDatasetEntry(Entry):
     def scale_ratio(self) -> float:
         """Largest standard deviation of a feature over the smallest; 1 where all are of one unit, as pixels are."""
         return 1.0
+
+    @property
+    def text(self) -> Text | None:
+        """What is known of it before it is read, where it is a text."""
+        return None
 
 
 class BundledEntry(NamedDatasetEntry):

@@ -19,6 +19,7 @@ Kind = Literal[
     "normalizations",
     "preprocessing",
     "encodings",
+    "tokenizers",
     "losses",
     "metrics",
     "activations",

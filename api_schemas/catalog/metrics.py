@@ -23,6 +23,8 @@ class MetricEntry(Entry):
     """What kind of target it is for."""
     better: ClassVar[Better]
     """Which way it improves."""
+    judges: ClassVar[Literal["any", "tables", "text"]] = "any"
+    """What it is for: those for tables look at the probabilities of all classes, which are too many in text."""
 
     @property
     def key(self) -> str:
@@ -42,8 +44,10 @@ class MetricEntry(Entry):
     def measure(self, classes: int) -> Call:
         """The call that computes it, from values by these names.
 
-        For classes `targets` (rows,) and `predictions` (rows,) are class numbers and `probabilities` is of shape
-        (rows, classes); for numbers `targets` and `predictions` (rows,) are in the target's own units.
+        For classes `targets` (rows,) and `predictions` (rows,) are class numbers, `probabilities` is of shape
+        (rows, classes), and `likelihoods` (rows,) has the right class's; for numbers `targets` and `predictions`
+        (rows,) are in the target's own units. In text every token is a row; there are no `probabilities`, which are
+        too many, and `lengths` (rows,) has the characters of each right token.
 
         Args:
             classes: how many there are; 0 where the target is a number.
@@ -83,6 +87,7 @@ class TopK(MetricEntry):
     target = "sklearn.metrics.top_k_accuracy_score"
     task = "classification"
     better = "higher"
+    judges = "tables"
     name: Literal["top_k"] = "top_k"
     k: Annotated[int, Ge(2), Le(999)] = 5
     """How many guesses a row has; fewer than there are classes. One guess is accuracy."""
@@ -134,6 +139,7 @@ class RocAuc(MetricEntry):
     target = "training.metrics.roc_auc"
     task = "classification"
     better = "higher"
+    judges = "tables"
     name: Literal["roc_auc"] = "roc_auc"
 
     def measure(self, classes: int) -> Call:
@@ -156,6 +162,7 @@ class CalibrationError(MetricEntry):
     target = "torchmetrics.functional.classification.multiclass_calibration_error"
     task = "classification"
     better = "lower"
+    judges = "tables"
     name: Literal["calibration_error"] = "calibration_error"
     n_bins: Annotated[int, Ge(2), Le(1000)] = 15
     """Into how many equal parts 0 to 1 is cut."""
@@ -163,6 +170,42 @@ class CalibrationError(MetricEntry):
     def measure(self, classes: int) -> Call:
         probabilities, targets = (Call("torch.from_numpy", (Name(name),)) for name in ("probabilities", "targets"))
         return self.call(probabilities, targets, num_classes=classes)
+
+
+class Perplexity(MetricEntry):
+    """Among how many equally likely classes the network seems to choose: 1 is sure and right, K is a blind guess.
+
+    For text, whose classes are the tokens, it is the usual measure.
+    """
+
+    formula = "P = exp(-mean of log p_y)"
+    paper = "Jelinek et al. 1977"
+    pitfall = (
+        "A longer token is harder to guess: perplexities of different tokenizers do not compare, bits per character do."
+    )
+    target = "training.metrics.perplexity"
+    task = "classification"
+    better = "lower"
+    name: Literal["perplexity"] = "perplexity"
+
+    def measure(self, classes: int) -> Call:
+        return self.call(Name("likelihoods"))
+
+
+class BitsPerCharacter(MetricEntry):
+    """Into how many bits the network could pack a character of the text, whatever its tokens are."""
+
+    formula = "B = -sum of log2 p_y / characters"
+    paper = "Shannon 1951"
+    pitfall = "At the start of each window little is seen yet, so a longer context alone makes it smaller."
+    target = "training.metrics.bits_per_character"
+    task = "classification"
+    better = "lower"
+    judges = "text"
+    name: Literal["bits_per_character"] = "bits_per_character"
+
+    def measure(self, classes: int) -> Call:
+        return self.call(Name("likelihoods"), Name("lengths"))
 
 
 class R2(MetricEntry):
@@ -232,8 +275,10 @@ class MedianAbsoluteError(MetricEntry):
 Metric = Annotated[MetricEntry, OneOf(MetricEntry)]
 
 
-def default_metrics(task: Task) -> list[MetricEntry]:
+def default_metrics(task: Task, *, text: bool = False) -> list[MetricEntry]:
     """What a job is judged by unless it says otherwise."""
+    if text:
+        return [Perplexity(), BitsPerCharacter(), Accuracy()]
     return [Accuracy()] if task == "classification" else [R2(), MeanAbsoluteError()]
 
 

@@ -9,6 +9,7 @@ from api_schemas.catalog.model_entry import DeepEntry, ModelEntry
 from api_schemas.catalog.models_attention import Transformer, Vit
 from api_schemas.catalog.models_image import Cnn, Resnet
 from api_schemas.catalog.models_layers import Layers
+from api_schemas.catalog.models_language import Gpt
 from api_schemas.catalog.models_plain import LinearModel, Mlp
 from api_schemas.catalog.models_sequence import Gru, Lstm, Rnn, Tcn
 
@@ -17,6 +18,7 @@ Model = Annotated[ModelEntry, OneOf(ModelEntry)]
 __all__ = [
     "Cnn",
     "DeepEntry",
+    "Gpt",
     "Gru",
     "Layers",
     "LinearModel",

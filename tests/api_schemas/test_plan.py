@@ -35,7 +35,7 @@ def test_the_parameters_are_those_of_the_built_network(model):
     assert plan.parameters == sum(weight.numel() for weight in built.parameters())
 
 
-@pytest.mark.parametrize("name", NamedDatasetEntry.members())
+@pytest.mark.parametrize("name", [name for name, entry in NamedDatasetEntry.members().items() if not entry().text])
 def test_rows_and_widths_are_those_of_the_data(name):
     plan = plan_of(dataset={"name": name}, split={"validation": 0.25, "test": 0.1}, training={"batch_size": 7})
     data = prepare(plan.spec, None, None)

@@ -9,7 +9,7 @@ from api_schemas.catalog import FAMILIES, Entry
 
 KINDS = (
     *("optimizers", "schedules", "normalizations", "preprocessing", "losses", "metrics", "activations"),
-    *("initializations", "averaging", "models", "datasets", "generators"),
+    *("initializations", "averaging", "models", "datasets", "generators", "tokenizers"),
 )
 _NO_JOB_HAS = {"sparse_adam"}
 _DATASETS = {"classification": {"name": "iris"}, "regression": {"name": "diabetes"}}
@@ -26,6 +26,10 @@ _ARCHITECTURES: dict[str, dict[str, Any]] = {
 }
 """What makes a model small, and digits what it reads."""
 _BATCH_NORM = {"name": "mlp", "hidden": [8, 8], "normalization": {"name": "batch_norm"}, "dropout": 0.1}
+
+
+_GPT = {"name": "gpt", "context": 16, "width": 8, "heads": 2, "layers": 1, "dropout": 0.1}
+_TEXT: dict[str, Any] = {"dataset": {"name": "python_reference", "characters": 4000}, "model": _GPT}
 
 
 def jobs_of(kind: str) -> dict[str, dict[str, Any]]:
@@ -49,6 +53,12 @@ def _normalized(named: dict[str, Any]) -> dict[str, Any]:
     return {"dataset": {"name": "digits"}, "model": {"name": "cnn", "channels": [4], "normalization": named | groups}}
 
 
+def _learning(named: dict[str, Any], entry: type[Entry]) -> dict[str, Any]:
+    """A dataset, and a model that reads it."""
+    short = {"characters": 4000} if "characters" in entry.model_fields else {"n": 4000}
+    return {"dataset": named | short, "model": _GPT} if entry().text else {"dataset": named}
+
+
 def _losing(named: dict[str, Any], entry: type[Entry]) -> dict[str, Any]:
     weights = {"class_weights": "balanced"} if "class_weights" in entry.model_fields else {}
     two = {"name": "breast_cancer"}
@@ -68,10 +78,16 @@ _SPECIAL: dict[str, Callable[[dict[str, Any], type[Entry]], dict[str, Any]]] = {
     "metrics": lambda named, entry: {
         "metrics": [named],
         "dataset": {"name": "digits"} if named["name"] == "top_k" else _DATASETS[entry.task],
+        **(_TEXT if entry.judges == "text" else {}),
     },
     "averaging": lambda named, _: {"model": _BATCH_NORM, "training": {**_TRAINING, "averaging": named}},
-    "models": lambda named, _: {"model": named | _ARCHITECTURES.get(named["name"], {}), "dataset": {"name": "digits"}},
-    "datasets": lambda named, _: {"dataset": named},
-    "generators": lambda named, _: {"dataset": named},
+    "models": lambda named, _: (
+        _TEXT
+        if named["name"] == "gpt"
+        else {"model": named | _ARCHITECTURES.get(named["name"], {}), "dataset": {"name": "digits"}}
+    ),
+    "datasets": _learning,
+    "generators": _learning,
+    "tokenizers": lambda named, _: {**_TEXT, "preprocessing": {"text": named}},
 }
 """What of a job names an entry, where it is more than a part of its model."""

@@ -31,7 +31,8 @@ def classified(rows: int = 200, classes: int = 4):
     targets = rng.choice(classes, rows, p=np.arange(1, classes + 1) / sum(range(1, classes + 1)))
     scores = rng.normal(size=(rows, classes)) + 1.5 * np.eye(classes)[targets]
     likely = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-    return {"targets": targets, "probabilities": likely, "predictions": likely.argmax(axis=1)}
+    known = {"targets": targets, "probabilities": likely, "predictions": likely.argmax(axis=1)}
+    return known | {"likelihoods": likely[np.arange(rows), targets], "lengths": rng.integers(1, 5, rows)}
 
 
 def value(metric: MetricEntry, known: dict[str, np.ndarray]) -> float:
@@ -73,6 +74,8 @@ CLASSIFICATION = {
     "f1_macro": by_hand_f1,
     "roc_auc": by_hand_auc,
     "calibration_error": lambda known: by_hand_calibration(known, 15),
+    "perplexity": lambda known: np.prod(known["likelihoods"] ** (-1 / len(known["likelihoods"]))),
+    "bits_per_character": lambda known: np.log2(1 / known["likelihoods"]).sum() / known["lengths"].sum(),
 }
 
 

@@ -14,9 +14,11 @@ from api_schemas.catalog.layers import InputShape
 from api_schemas.datasets import Dataset, Upload
 from api_schemas.jobs import JobSpec
 from api_schemas.plan import feature_columns, input_shape, output_width
+from api_schemas.text import text_of
 from training.build import build, resolve
 from training.data.parts import codes_of, split_dataset
 from training.data.preparation import BadData, Description, Feature, Preparation, fit
+from training.data.prepare_text import TextPreparation, prepare_text
 
 __all__ = ["BadData", "Data", "Part", "prepare"]
 
@@ -25,9 +27,9 @@ __all__ = ["BadData", "Data", "Part", "prepare"]
 class Part:
     """Rows for one purpose."""
 
-    x: Tensor  # (rows, inputs)
-    y: Tensor  # (rows,): int64 classes, or scaled numbers of the same type as x
-    targets: np.ndarray  # (rows,): int64 classes, or float64 numbers in their own units
+    x: Tensor  # (rows, inputs); of text int64 tokens (rows, context)
+    y: Tensor  # (rows,): int64 classes, or scaled numbers of the same type as x; of text the next tokens, shaped as x
+    targets: np.ndarray  # (rows,): int64 classes, or float64 numbers in their own units; of text (rows x context,)
 
     def to(self, device: torch.device) -> Part:
         """The same rows, what the network sees of them on a device."""
@@ -41,7 +43,7 @@ class Data:
     train: Part
     validation: Part
     test: Part
-    preparation: Preparation
+    preparation: Preparation | TextPreparation
     outputs: int
     """Width of the network's output."""
 
@@ -52,8 +54,8 @@ class Data:
 
     @property
     def classes(self) -> list[str]:
-        """Names of the classes; empty where the target is a number."""
-        return self.preparation.description.classes
+        """Names of the classes; empty where the target is a number, and for text."""
+        return [] if isinstance(self.preparation, TextPreparation) else self.preparation.description.classes
 
     @property
     def shape(self) -> InputShape:
@@ -95,6 +97,8 @@ def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
     Raises:
         BadData: when the rows cannot be prepared.
     """
+    if text_of(spec, dataset):
+        return _text(spec, dataset, arrays)
     table = _upload(spec, dataset, arrays) if isinstance(spec.dataset, Upload) else _named(spec.dataset)
     if spec.loss is not None and spec.loss.counts:
         _refuse_no_counts(table.target)
@@ -117,6 +121,13 @@ def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
     _refuse_infinite(whole, spec.training.precision)
     train, validation, test = (_take(whole, part) for part in (rows.train, rows.validation, rows.test))
     return Data(train, validation, test, preparation, output_width(spec, len(table.classes)))
+
+
+def _text(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray] | None) -> Data:
+    preparation, windows = prepare_text(spec, dataset, arrays)
+    rows = [torch.from_numpy(part) for part in windows]
+    train, validation, test = (Part(part[:, :-1], part[:, 1:], part[:, 1:].numpy().flatten()) for part in rows)
+    return Data(train, validation, test, preparation, preparation.description.vocabulary)
 
 
 def _refuse_no_counts(target: np.ndarray) -> None:
