@@ -119,6 +119,9 @@ class LibraryOptimizer(PlainOptimizerEntry):
     def call(self, *args: Any, **more: Any) -> Call:
         return super().call(*args, **self.fixed, **more)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, (self.name, self.model_dump())  # no module has its class by name
+
 
 def absent() -> dict[str, str]:
     """The library's optimizers that no job can use, each with the reason."""
@@ -150,6 +153,10 @@ def _entry(name: str) -> type[LibraryOptimizer]:
     entry.fixed, entry.ordered = record.fixed, record.ordered
     entry.pitfall = f"{record.pitfall} {_costs(record.needs)}".strip()
     return entry
+
+
+def _unpickled(name: str, knobs: dict[str, Any]) -> LibraryOptimizer:
+    return _entry(name).model_validate(knobs)
 
 
 def _costs(needs: Needs) -> str:

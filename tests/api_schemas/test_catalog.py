@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 
@@ -76,6 +77,7 @@ def test_an_optimizer_tells_where_it_comes_from():
 def test_an_entry_as_it_stands_is_read_back_as_itself(entry):
     made = entry()
     assert entry.model_validate_json(made.model_dump_json()) == made
+    assert pickle.loads(pickle.dumps(made)) == made  # as a worker hands it to its trainer
 
 
 def test_a_spec_cannot_be_changed_once_it_is_made():
