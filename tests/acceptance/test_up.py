@@ -182,7 +182,7 @@ def test_killed_it_leaves_no_process_and_starts_again(up: Callable[..., Up], tmp
 
     first.process.kill()
 
-    wait_until(lambda: not [pid for pid in below if is_alive(pid)], 10, "the end of all processes")
+    wait_until(lambda: not [pid for pid in below if is_alive(pid)], 30, "the end of all processes")
     up(tmp_path / "home", port=first.port).wait_until_ready()
 
 
