@@ -12,6 +12,8 @@ from api_schemas.predictions import PredictionRequest
 
 ExportFormat = Literal["onnx", "pt2"]
 """ONNX, or a program of `torch.export`."""
+ModelFormat = Literal["safetensors", "zip", "onnx", "pt2"]
+"""What a model is handed out as."""
 TableFormat = Literal["csv", "jsonl"]
 """How predictions for a file are written."""
 ModelTaskState = Literal["waiting", "done", "failed"]

@@ -16,6 +16,7 @@ from client.errors import Unreachable
 from client.exchange import ask_once, decode
 from client.flow import AsyncDriver, Flow, SyncDriver
 from client.jobs import Jobs
+from client.models import Models
 from client.resource import D, Endpoint, Resource
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -30,6 +31,7 @@ class Api(Resource[D]):
         super().__init__(driver, retries)
         self.jobs = Jobs(driver, retries)
         self.datasets = Datasets(driver, retries)
+        self.models = Models(driver, retries)
         self.catalog = Catalog(driver, retries)
 
     @property

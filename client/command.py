@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from api_schemas.errors import AnnealError, Forbidden, Unauthorized
-from client.commands import catalog, datasets, jobs, operator, up
+from client.commands import catalog, datasets, jobs, models, operator, up
 from client.curl import Shown
 from client.terminal import Terminal
 
@@ -31,11 +31,14 @@ for command in (
     jobs.watch,
     jobs.cancel,
     jobs.script,
+    models.predict,
+    models.export,
     catalog.catalog,
     operator.migrate,
 ):
     app.command()(command)
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(models.app, name="models")
 app.add_typer(operator.keys, name="keys")
 
 _ANYWHERE = {"--url": 1, "--key": 1, "--json": 0, "--curl": 0}

@@ -49,7 +49,7 @@ class Datasets(Resource[D]):
             InvalidRequest: when it is no table, which small files are told at once.
             PayloadTooLarge: when the operator allows fewer bytes.
         """
-        with _opened(file) as (stream, filename):
+        with opened(file) as (stream, filename):
             given = {"name": name, "target": target, "columns": _columns(columns)}
             fields = {key: value for key, value in given.items() if value is not None}
             request = self._request(
@@ -112,7 +112,7 @@ class Datasets(Resource[D]):
 
 
 @contextmanager
-def _opened(file: File) -> Generator[tuple[IO[bytes], str]]:
+def opened(file: File) -> Generator[tuple[IO[bytes], str]]:
     """The file as a stream, and its name; closed again only if it was opened here."""
     if isinstance(file, str | os.PathLike):
         with Path(file).open("rb") as stream:

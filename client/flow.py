@@ -1,8 +1,9 @@
 """Conversations with a gateway: each written once as a generator, walked by a blocking or an asynchronous driver.
 
 A flow yields a step and is resumed with its outcome: a request with its response, `Open` with a response whose body is
-still to come, `NextLine` with a line of that body or None at its end, `Pause` with nothing. A transport error is
-raised inside the flow, at its yield. What the flow returns is the result; a feed also yields the `Item`s of a sequence.
+still to come, `NextLine` and `NextBlock` with a line or some bytes of that body or None at its end, `Pause` with
+nothing. A transport error is raised inside the flow, at its yield. What the flow returns is the result; a feed also
+yields the `Item`s of a sequence.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ class NextLine:
 
 
 @dataclass(frozen=True)
+class NextBlock:
+    """Read some bytes of the answer that was opened last."""
+
+
+@dataclass(frozen=True)
 class Pause:
     """Let some seconds pass."""
 
@@ -45,7 +51,7 @@ class Item(Generic[T]):
     value: T
 
 
-Step: TypeAlias = httpx.Request | Open | NextLine | Pause
+Step: TypeAlias = httpx.Request | Open | NextLine | NextBlock | Pause
 Flow: TypeAlias = Generator[Step, Any, T]
 Feed: TypeAlias = Generator[Step | Item[T], Any, None]
 
@@ -130,6 +136,7 @@ class _Wire:
         self._http = http
         self._open: httpx.Response | None = None
         self._lines: Iterator[str] = iter(())
+        self._blocks: Iterator[bytes] = iter(())
 
     def take(self, step: Step) -> object:
         try:
@@ -140,6 +147,8 @@ class _Wire:
                     return self._connect(request)
                 case NextLine():
                     return next(self._lines, None)
+                case NextBlock():
+                    return next(self._blocks, None)
                 case Pause(seconds):
                     return time.sleep(seconds)
         except httpx.TransportError as error:
@@ -150,7 +159,7 @@ class _Wire:
         self._open = response = self._http.send(request, stream=True)
         if response.is_error:
             response.read()
-        self._lines = response.iter_lines()
+        self._lines, self._blocks = response.iter_lines(), response.iter_bytes()
         return response
 
     def close(self) -> None:
@@ -173,6 +182,7 @@ class _AsyncWire:
         self._http = http
         self._open: httpx.Response | None = None
         self._lines: AsyncIterator[str] | None = None
+        self._blocks: AsyncIterator[bytes] | None = None
 
     async def take(self, step: Step) -> object:
         try:
@@ -183,6 +193,8 @@ class _AsyncWire:
                     return await self._connect(request)
                 case NextLine():
                     return await anext(self._lines, None) if self._lines else None
+                case NextBlock():
+                    return await anext(self._blocks, None) if self._blocks else None
                 case Pause(seconds):
                     return await asyncio.sleep(seconds)
         except httpx.TransportError as error:
@@ -193,7 +205,7 @@ class _AsyncWire:
         self._open = response = await self._http.send(request, stream=True)
         if response.is_error:
             await response.aread()
-        self._lines = response.aiter_lines()
+        self._lines, self._blocks = response.aiter_lines(), response.aiter_bytes()
         return response
 
     async def close(self) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
-from api_schemas.model_tasks import Export
+from api_schemas.model_tasks import Export, ModelFormat
 from api_schemas.predictions import Pending
 from service.gateway import Gateway, GatewayDependency, ProjectDependency
 from service.model_archive import write_archive
@@ -22,7 +22,6 @@ from storage.model_tasks import model_of
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["models"], responses=documented(404, 409))
 
-ModelFormat = Literal["safetensors", "zip", "onnx", "pt2"]
 _MEDIA_TYPES: dict[ModelFormat, str] = {
     "safetensors": "application/octet-stream",
     "zip": "application/zip",

@@ -25,7 +25,7 @@ from storage.models import job_of
 router = APIRouter(prefix="/v1", tags=["models"], responses=documented(404))
 
 _MEDIA_TYPES: dict[TableFormat, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
-_TABLES = ("csv", "tsv", "parquet")
+_TABLES = ("csv", "tsv", "parquet", "feather", "jsonl")
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -37,7 +37,7 @@ _BODY: dict[str, Any] = {
                     "type": "object",
                     "required": ["file"],
                     "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "CSV, TSV or Parquet."}
+                        "file": {"type": "string", "format": "binary", "description": "A table, told by its name."}
                     },
                 }
             },
@@ -113,7 +113,9 @@ async def _file(request: Request, gateway: Gateway, output: TableFormat) -> Aske
             raise InvalidRequest.at("/file", "missing", "send the table as the field `file`")
         format_ = format_of([file.filename or ""])
         if format_ not in _TABLES:
-            raise InvalidRequest.at("/file", "unknown_format", f"{format_} holds no table; send CSV, TSV or Parquet")
+            raise InvalidRequest.at(
+                "/file", "unknown_format", f"{format_} holds no table; send CSV, TSV, Parquet, Feather or JSON lines"
+            )
         artifact = await in_thread(lambda: gateway.artifacts.put(blocks(file.file)))
     return PredictFile(sha256=artifact.sha256, format=format_, output=output)
 

@@ -40,7 +40,7 @@ def predict_file(
         raise InvalidRequest.of([_in_file(fault, cells) for fault in error.faults]) from error
     answers = {"prediction": said.predictions}
     answers |= {f"probability_{name}": share for name, share in said.probabilities.items()}
-    frame = pl.DataFrame([column.alias(name) for name, column in cells.columns.items()])
+    frame = pl.DataFrame([_whole(column).alias(name) for name, column in cells.columns.items()])
     frame = frame.with_columns(pl.Series(_free(name, frame.columns), values) for name, values in answers.items())
     frame.write_csv(output) if written == "csv" else frame.write_ndjson(output)
 
@@ -51,9 +51,17 @@ def _with_points(cells: Cells, predictor: Predictor) -> dict[str, pl.Series]:
         return cells.columns
     numbers = {column.name for column in predictor.preparation.description.columns if column.categories is None}
     return {
-        name: values.str.replace(",", ".", literal=True) if name in numbers else values
+        name: values.str.replace(",", ".", literal=True) if name in numbers and values.dtype == pl.String else values
         for name, values in cells.columns.items()
     }
+
+
+def _whole(values: pl.Series) -> pl.Series:
+    """A column as it is written: 3 where every number is whole, not 3.0."""
+    if values.dtype != pl.Float64:
+        return values
+    whole = values.cast(pl.Int64, strict=False)
+    return whole if whole.cast(pl.Float64).equals(values) else values
 
 
 def _in_file(fault: Fault, cells: Cells) -> Fault:
