@@ -18,7 +18,8 @@ Role = Literal["feature", "target", "split", "group", "ignore"]
 """`split` says which part each row belongs to, `group` which rows must stay together."""
 PartName = Literal["train", "validation", "test"]
 SplitMethod = Literal["random", "stratified", "grouped", "column", "time"]
-Missing = Literal["error", "mean", "median", "most_frequent"]
+Encode = Literal["onehot", "embedding", "ordinal"]
+Missing = Literal["error", "mean", "median", "most_frequent", "indicator"]
 DatasetState = Literal["processing", "ready", "failed"]
 Format = Literal["csv", "tsv", "parquet", "feather", "jsonl", "npz", "safetensors", "idx", "images", "text"]
 
@@ -54,8 +55,11 @@ class ColumnChoice(Schema):
     """How its values are read."""
     role: Role | None = None
     """What it is used for."""
+    encode: Encode | None = None
+    """How categories become numbers, where that is not as the job says for all columns."""
     missing: Missing | None = None
-    """What to do where a value is missing: refuse to train, or fill in what the training rows say."""
+    """What to do where a value is missing: refuse to train, or fill in what the training rows say. `indicator` fills in
+    the mean, or the most frequent category, and adds an input that is 1 where it did."""
     size: Annotated[tuple[Pixels, Pixels], Strict(strict=False)] | None = None
     """Height and width to which images are resized; left out, the size that nearly all have."""
 
@@ -113,6 +117,8 @@ class Column(Reply):
     name: str
     type: ColumnType
     role: Role
+    encode: Encode | None = None
+    """How its categories become numbers; null for as the job says."""
     missing: Missing = "error"
     stats: ColumnStats
 

@@ -15,6 +15,7 @@ from api_schemas.catalog.layers import InputShape, as_image, multiplications, pa
 from api_schemas.catalog.losses import LossEntry
 from api_schemas.catalog.tokenizers import Text
 from api_schemas.datasets import Column, Dataset, Upload
+from api_schemas.encoding import embedded_values, embedding_width, inputs_of
 from api_schemas.errors import Fault, InvalidRequest
 from api_schemas.jobs import JobSpec, Plan
 from api_schemas.nearest import nearest
@@ -66,7 +67,12 @@ def input_shape(spec: JobSpec, dataset: Dataset | None, width: int) -> InputShap
         return InputShape(window, tokens=(window, spec.preprocessing.text.vocabulary(text)))
     named = None if isinstance(spec.dataset, Upload) else spec.dataset
     array = named.array if named else dataset.array if dataset else None
-    return InputShape(width, array if array and math.prod(array) == width else None)
+    if array and math.prod(array) == width:
+        return InputShape(width, array)
+    if dataset is None or spec.target is None:
+        return InputShape(width)
+    codes = embedded_values(feature_columns(dataset, spec.target), spec.preprocessing)
+    return InputShape(width, categories=codes, embedding_width=embedding_width(spec.preprocessing))
 
 
 def output_width(spec: JobSpec, classes: int) -> int:
@@ -173,7 +179,7 @@ def _fit_upload(spec: JobSpec, dataset: Dataset) -> tuple[JobSpec, Shape]:
     if spec.loss is not None and spec.loss.counts:
         _refuse_no_counts(spec.loss, target)
     counts = tuple(target.stats.counts) if classify else ()
-    inputs = sum(column.width for column in features)
+    inputs = sum(inputs_of(column, spec.preprocessing) for column in features)
     shape = Shape(dataset.rows or 0, inputs, counts, _scale_ratio(features))
     image = input_shape(spec, dataset, inputs).image
     return settle(spec, target.name, len(counts), image, dataset.columns), shape
@@ -219,8 +225,8 @@ def _refuse_missing(target: Column, features: list[Column]) -> None:
             remedy = (
                 "take those rows out of the file"
                 if column is target
-                else "complete the file, or set the column's `missing` to mean, median or most_frequent, or its "
-                "`role` to ignore, with PATCH /v1/datasets"
+                else "complete the file, or set the column's `missing` to mean, median, most_frequent or indicator, or "
+                "its `role` to ignore, with PATCH /v1/datasets"
             )
             faults.append(
                 Fault(

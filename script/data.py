@@ -5,6 +5,7 @@ from __future__ import annotations
 from api_schemas.catalog.call import Call, Name
 from api_schemas.catalog.datasets import BundledEntry, NamedDatasetEntry
 from api_schemas.datasets import Column, Dataset, Format
+from api_schemas.encoding import encoding_of
 from api_schemas.splits import named_parts
 from script.page import Page
 from script.subject import Subject
@@ -15,6 +16,9 @@ _PLAIN = "training.data.plain"
 _SEPARATORS: dict[Format, str] = {"csv": ",;\t", "tsv": "\t"}
 """What may stand between two fields of a text file."""
 _READERS: dict[Format, str] = {"parquet": "read_parquet", "feather": "read_feather", "jsonl": "read_json_lines"}
+
+_AS_FLOAT = {True: ".astype(float)", False: ""}
+"""What makes codes numbers to compute with."""
 
 
 def write_data(page: Page, subject: Subject) -> None:
@@ -122,48 +126,69 @@ def _split_call(subject: Subject) -> Call:
 
 
 def _fill_in(page: Page, subject: Subject) -> None:
-    lines: list[str] = []
-    for column in subject.features:
+    filled = [column for column in subject.features if column.missing != "error"]
+    noted = {column.name: _is_missing(column) for column in filled if column.missing == "indicator"}
+    lines = [page.line("missing = ", noted)] if noted else []
+    for column in filled:
         place = Name(f"raw[{text(column.name)}]")
-        if column.missing == "error":
-            continue
         if column.type == "category":
             call = Call(f"{_PLAIN}.fill_codes", (place, Name("rows.train")))
         else:
-            call = Call(f"{_PLAIN}.fill_numbers", (place, Name("rows.train"), column.missing))
+            how = "mean" if column.missing == "indicator" else column.missing
+            call = Call(f"{_PLAIN}.fill_numbers", (place, Name("rows.train"), how))
         lines.append(page.line(f"{place.name} = ", call))
     if lines:
         page.code("\n".join(lines))
 
 
+def _is_missing(column: Column) -> Call:
+    values = Name(f"raw[{text(column.name)}]")
+    return Call("numpy.less", (values, 0)) if column.type == "category" else Call("numpy.isnan", (values,))
+
+
 def _prepare(page: Page, subject: Subject) -> None:
-    numeric = [] if subject.named else [column for column in subject.features if column.type == "numeric"]
-    all_numbers = bool(subject.named) or len(numeric) == len(subject.features)
+    features = [] if subject.named else subject.features
+    rescaled = [column for column in features if _is_rescaled(subject, column)]
+    all_numbers = rescaled == features and all(column.missing != "indicator" for column in features)
     whole = "features" if all_numbers else "numbers"
     lines: list[str] = []
-    if numeric:
-        columns = [Name(f"raw[{text(column.name)}]") for column in numeric]
+    if rescaled:
+        columns = [Name(f"raw[{text(column.name)}]{_AS_FLOAT[column.type == 'category']}") for column in rescaled]
         lines.append(page.line(f"{whole} = ", Call("numpy.column_stack", (columns,))))
     entry = subject.spec.preprocessing.numeric
-    if entry.target and (subject.named or numeric):
+    if entry.target and (subject.named or rescaled):
         fit = entry.fit(Name(f"{whole}[rows.train]"), subject.shape.image)
         lines.append(page.line(f"{whole} = ", fit, f".transform({whole})"))
     if not all_numbers:
-        lines.append(page.line("features = ", Call("numpy.column_stack", (_side_by_side(subject.features),))))
+        lines.append(page.line("features = ", Call("numpy.column_stack", (_side_by_side(subject),))))
     if lines:
         page.code("\n".join(lines))
 
 
-def _side_by_side(columns: list[Column]) -> list[Name | Call]:
+def _is_rescaled(subject: Subject, column: Column) -> bool:
+    return column.type != "category" or _encoding(subject, column) == "ordinal"
+
+
+def _encoding(subject: Subject, column: Column) -> str:
+    return encoding_of(column, subject.spec.preprocessing).name
+
+
+def _side_by_side(subject: Subject) -> list[Name | Call]:
     """The inputs that each column becomes, in the file's order."""
     found: list[Name | Call] = []
     place = 0
-    for column in columns:
-        if column.type == "category":
-            found.append(Call(f"{_PLAIN}.one_hot", (Name(f"raw[{text(column.name)}]"), column.width)))
+    for column in subject.features:
+        codes = Name(f"raw[{text(column.name)}]")
+        if _is_rescaled(subject, column):
+            end = place + (1 if column.type == "category" else column.width)
+            found.append(Name(f"numbers[:, {place}:{end}]" if end > place + 1 else f"numbers[:, {place}]"))
+            place = end
+        elif _encoding(subject, column) == "onehot":
+            found.append(Call(f"{_PLAIN}.one_hot", (codes, len(column.stats.categories))))
         else:
-            found.append(Name(f"numbers[:, {place}]"))
-            place += 1
+            found.append(codes)
+        if column.missing == "indicator":
+            found.append(Name(f"missing[{text(column.name)}]"))
     return found
 
 

@@ -9,6 +9,7 @@ from api_schemas.catalog.layers import InputShape
 from api_schemas.catalog.losses import LossEntry
 from api_schemas.catalog.tokenizers import Text
 from api_schemas.datasets import Column, Dataset, Upload
+from api_schemas.encoding import inputs_of
 from api_schemas.jobs import Environment, Job, JobSpec, Plan
 from api_schemas.plan import feature_columns, input_shape, make_plan
 from api_schemas.text import text_of
@@ -94,7 +95,8 @@ class Subject:
             return input_shape(self.spec, self.dataset, 0)
         if self.named:
             return input_shape(self.spec, None, self.named.features)
-        return input_shape(self.spec, self.dataset, sum(column.width for column in self.features))
+        width = sum(inputs_of(column, self.spec.preprocessing) for column in self.features)
+        return input_shape(self.spec, self.dataset, width)
 
     @property
     def outputs(self) -> int:

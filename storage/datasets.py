@@ -135,7 +135,7 @@ def change_dataset(database: Database, project: str, dataset_id: str, change: Da
     """Correct what was inferred.
 
     Returns:
-        The dataset, and whether it has to be read again because a column's type changed.
+        The dataset, and whether it has to be read again because a column's type changed or it names groups.
 
     Raises:
         Conflict: it is being read.
@@ -150,7 +150,7 @@ def change_dataset(database: Database, project: str, dataset_id: str, change: Da
         row.target = change.target or row.target
         row.choices = _merged(row.choices, change.columns)
         row.columns = [_corrected(column, row.choices) for column in row.columns]
-        reread = any(choice.type is not None for choice in change.columns)
+        reread = any(choice.type is not None or choice.role == "group" for choice in change.columns)
         if reread:
             row.state, row.attempt, row.lease_until = "processing", 0, None
         row.version += 1
@@ -280,6 +280,6 @@ def _corrected(column: Column, choices: Sequence[ColumnChoice]) -> Column:
     """A column as a person wants it used; its type was decided when the file was read."""
     for choice in choices:
         if choice.name == column.name:
-            said = choice.model_dump(exclude_none=True, include={"role", "missing"})
+            said = choice.model_dump(exclude_none=True, include={"role", "encode", "missing"})
             return column.model_copy(update=said)
     return column

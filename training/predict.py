@@ -88,7 +88,7 @@ class Predictor:
 
         Args:
             columns: values (rows,) by name, as a file would hold them: numbers, also as text, texts, None where one is
-                missing. Columns that the model does not need are ignored.
+                missing, nested lists where the column holds arrays. Columns that the model does not need are ignored.
 
         Raises:
             InvalidRequest: with a pointer into `/columns` for each column that is missing or holds what it cannot.
@@ -141,6 +141,8 @@ def _read(column: PreparedColumn, columns: Mapping[str, Sequence[Any] | pl.Serie
 
 
 def _values(column: PreparedColumn, values: Sequence[Any] | pl.Series) -> np.ndarray:
+    if column.size > 1:
+        return cells.arrays(values, column.size)
     text = cells.as_text(values, column.categories or ())
     if text.null_count() and column.fill is None:
         raise cells.UnreadableValue(
@@ -149,7 +151,7 @@ def _values(column: PreparedColumn, values: Sequence[Any] | pl.Series) -> np.nda
             "there is no value, and the model was trained on rows that all had one; give it, or train with the "
             "column's `missing` set to what stands in for it",
         )
-    return cells.numbers(text) if column.categories is None else cells.codes(text, column.categories)
+    return cells.codes(text, column.categories) if column.categories else cells.numbers(text, dates=column.dates)
 
 
 def _of_lengths(raw: Mapping[str, np.ndarray]) -> Iterator[Fault]:

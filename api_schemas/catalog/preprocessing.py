@@ -187,6 +187,10 @@ class EncodingEntry(Entry):
 
     kind = "encodings"
 
+    def inputs(self, categories: int) -> int:
+        """How many inputs a column of so many categories becomes."""
+        return 1
+
 
 class OneHot(EncodingEntry):
     """A column of 0 and 1 for each category of the dataset; an unseen category is all 0."""
@@ -197,6 +201,31 @@ class OneHot(EncodingEntry):
         " alike, whatever it is."
     )
     name: Literal["onehot"] = "onehot"
+
+    def inputs(self, categories: int) -> int:
+        return categories
+
+
+class Embedding(EncodingEntry):
+    """Learned numbers for each category, which the network's first layer looks up; an unseen category is all 0."""
+
+    formula = "x' = E_k for category k;  E (categories, width) is learned"
+    paper = "Guo and Berkhahn 2016"
+    pitfall = "A category with few rows keeps nearly the numbers that chance gave it, and the rest of the row drowns."
+    name: Literal["embedding"] = "embedding"
+    width: Annotated[int, Ge(1), Le(1024)] | None = None
+    """How many numbers stand for a category; by default half as many as there are categories, at most 50."""
+
+
+class Ordinal(EncodingEntry):
+    """The place of each category among the sorted ones, as one number that is rescaled as others are.
+
+    Whole numbers are sorted by size and words by the alphabet; an unseen category comes behind the last.
+    """
+
+    formula = "x' = k for category k, counted from 0"
+    pitfall = "The network takes order and distance for real: colours sorted by the alphabet have neither."
+    name: Literal["ordinal"] = "ordinal"
 
 
 Preprocessing = Annotated[PreprocessingEntry, OneOf(PreprocessingEntry)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from training.data.tables import MISSING
+from training.data.plain import as_days, without_missing
 
 
 class UnreadableValue(Exception):
@@ -35,39 +35,56 @@ def as_text(values: Sequence[Any] | pl.Series, categories: Sequence[str] = ()) -
     Raises:
         UnreadableValue: where there is a list or an object.
     """
-    if not isinstance(values, pl.Series):
-        for row, value in enumerate(values):
-            if isinstance(value, list | dict):
-                raise UnreadableValue(row, "not_plain", "a value is a number, a text, true, false or null")
-        values = pl.Series([_text(value, categories) for value in values], dtype=pl.String)
-    text = values.cast(pl.String).str.strip_chars()
-    return text.set(text.is_in(MISSING), None)
+    if isinstance(values, pl.Series):
+        return without_missing(values.cast(pl.String))
+    for row, value in enumerate(values):
+        if isinstance(value, list | dict):
+            raise UnreadableValue(row, "not_plain", "a value is a number, a text, true, false or null")
+    return without_missing(pl.Series([_text(value, categories) for value in values], dtype=pl.String))
 
 
-def numbers(text: pl.Series) -> np.ndarray:
-    """Numbers (rows,), NaN where one is missing.
+def numbers(text: pl.Series, *, dates: bool = False) -> np.ndarray:
+    """Numbers (rows,), dates as days since 1970-01-01; NaN where one is missing.
 
     Raises:
-        UnreadableValue: where there is a value that is no finite number.
+        UnreadableValue: where there is a value that is no finite number, or no date.
     """
-    read = text.cast(pl.Float64, strict=False)
-    wrong = text.is_not_null() & ~read.is_finite().fill_null(False)
+    read = pl.Series(as_days(text)).fill_nan(None) if dates else text.cast(pl.Float64, strict=False)
+    wrong = text.is_not_null() & ~read.is_finite().fill_null(value=False)
     if wrong.any():
         row = wrong.arg_max() or 0
-        raise UnreadableValue(row, "not_numeric", f"{text[row][:200]!r} is no finite number; write one such as 1.5")
-    return read.fill_null(float("nan")).to_numpy()
+        code, wanted = ("not_date", "date; write one such as 2024-12-31") if dates else ("not_numeric", "finite number")
+        raise UnreadableValue(row, code, f"{text[row][:200]!r} is no {wanted}")
+    return read.fill_null(np.nan).to_numpy()
 
 
 def codes(text: pl.Series, categories: Sequence[str]) -> np.ndarray:
     """The place of each value (rows,) among the categories, -1 where it is missing, their number where it is none."""
-    labels = text
-    if all(category.lstrip("-").isdecimal() for category in categories):  # then 3, 3.0 and 03 are one category
-        whole = text.cast(pl.Float64, strict=False).cast(pl.Int64, strict=False)
-        same = whole.cast(pl.Float64) == text.cast(pl.Float64, strict=False)
-        labels = pl.select(pl.when(same).then(whole.cast(pl.String)).otherwise(text)).to_series()
-    places = pl.Series(np.arange(len(categories), dtype=np.int32))
-    found = labels.replace_strict(pl.Series(categories), places, default=len(categories), return_dtype=pl.Int32)
-    return found.set(labels.is_null(), -1).to_numpy()
+    names, values = pl.Series(categories, dtype=pl.String), text
+    numbers = names.cast(pl.Float64, strict=False)
+    if not numbers.null_count():  # then 3, 3.0 and 03 are one category
+        names, values = numbers, text.cast(pl.Float64, strict=False)
+    places = pl.int_range(len(names), dtype=pl.Int32, eager=True)
+    found = values.replace_strict(names, places, default=len(names), return_dtype=pl.Int32)
+    return found.set(text.is_null(), -1).to_numpy()
+
+
+def arrays(values: Sequence[Any] | pl.Series, size: int) -> np.ndarray:
+    """Arrays (rows, size), each flat in the order of its axes, from nested lists or arrays of any shape of as many.
+
+    Raises:
+        UnreadableValue: where there is something else, or a number that is not finite.
+    """
+    read = np.empty((len(values), size))
+    for row, value in enumerate(values):
+        try:
+            flat = np.asarray(value, dtype=np.float64).ravel()
+        except (TypeError, ValueError) as error:
+            raise UnreadableValue(row, "not_array", f"this is no array of numbers; give {size} of them") from error
+        if flat.size != size or not np.isfinite(flat).all():
+            raise UnreadableValue(row, "not_array", f"an array of {size} finite numbers is needed; this is another")
+        read[row] = flat
+    return read
 
 
 def _text(value: Any, categories: Sequence[str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -73,13 +74,16 @@ class ColumnReading:
             name=self.name,
             type=self.type,
             role=role or ("ignore" if self.type == "text" else "feature"),
+            encode=said.encode,
             missing=said.missing or "error",
             stats=self._stats(),
         )
 
     @cached_property
-    def array(self) -> np.ndarray:
-        """The values as numbers: float64 with NaN, or int32 codes with -1."""
+    def array(self) -> np.ndarray | None:
+        """The values as numbers: float64 with NaN, or int32 codes with -1; None for text, but of groups their codes."""
+        if self.type == "text":
+            return self._group_codes if self._choice.role == "group" else None
         return self._codes if self.type == "category" else self.numbers.fill_null(np.nan).to_numpy()
 
     @cached_property
@@ -154,6 +158,17 @@ class ColumnReading:
         places = pl.int_range(self._counted.height, dtype=pl.Int32, eager=True)
         return self._values.replace_strict(self._counted["value"], places, default=-1, return_dtype=pl.Int32).to_numpy()
 
+    @property
+    def _group_codes(self) -> np.ndarray:
+        groups = self._values.drop_nulls().unique(maintain_order=True)
+        places = pl.int_range(len(groups), dtype=pl.Int32, eager=True)
+        return self._values.replace_strict(groups, places, default=-1, return_dtype=pl.Int32).to_numpy()
+
+    def _group_sizes(self) -> dict[int, int]:
+        """How many groups there are of each number of rows."""
+        sizes = self._values.drop_nulls().value_counts(name="rows")["rows"]
+        return dict(sizes.value_counts(name="groups").sort("rows").iter_rows())
+
     def _first(self, mask: pl.Series) -> str:
         """The first marked value and its row, as people say it."""
         place = mask.arg_max() or 0
@@ -211,10 +226,11 @@ class ColumnReading:
             example=example[0][:SHOWN_CHARACTERS] if example else None,
             categories=self._labels(self._counted["value"]).to_list(),
             counts=self._counted["count"].to_list(),
+            group_sizes=self._group_sizes() if self._choice.role == "group" else {},
             not_numeric=self._first(self._wrong) if self.numbers.null_count() > self.cells.null_count() else None,
         )
 
-    def _moments(self) -> dict[str, float | None]:
+    def _moments(self) -> dict[str, Any]:
         values = self.numbers.drop_nulls().to_numpy()
         with np.errstate(over="ignore", invalid="ignore"):
             found = {"minimum": values.min(), "maximum": values.max(), "mean": values.mean(), "std": values.std()}

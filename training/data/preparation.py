@@ -12,6 +12,7 @@ from api_schemas.base import Schema
 from api_schemas.catalog.layers import Array, Image, InputShape, as_image
 from api_schemas.catalog.preprocessing import NoPreprocessing, Power, PreprocessingEntry
 from api_schemas.datasets import Missing
+from api_schemas.encoding import embedding_width
 from api_schemas.jobs import PreprocessingSpec
 from training.build import evaluate
 from training.data.filling import stand_in
@@ -47,6 +48,10 @@ class Feature:
     categories: tuple[str, ...] | None = None
     """None for a column of numbers."""
     missing: Missing = "error"
+    dates: bool = False
+    """Whether the numbers are days since 1970-01-01, which a file writes as dates."""
+    encoding: str = "onehot"
+    """Name of the entry that categories are encoded by."""
 
     @property
     def size(self) -> int:
@@ -59,24 +64,46 @@ class PreparedColumn(Schema):
 
     name: str
     categories: list[str] | None = None
-    """Each becomes an input of 0 or 1; None for numbers, each of which becomes one input."""
+    """In the order of their codes; None for numbers, each of which becomes one input."""
+    encoding: str = "onehot"
+    """`onehot` makes of each category an input of 0 or 1, `embedding` and `ordinal` make of all of them one input: the
+    code. What is none of them has the code behind the last."""
     size: int = 1
     """How many numbers a value has: more than one where the column holds arrays."""
+    dates: bool = False
+    """Whether its numbers are days since 1970-01-01, given as dates."""
     fill: float | None = None
     """Number, or code of the category, that stands in for a missing value."""
+    indicator: bool = False
+    """Whether one more input is 1 where a value was missing, and 0 elsewhere."""
+
+    @property
+    def scaled(self) -> list[bool]:
+        """Which of its inputs (width,) are numbers to rescale."""
+        if self.categories is None:
+            inputs = [True] * self.size
+        elif self.encoding == "onehot":
+            inputs = [False] * len(self.categories)
+        else:
+            inputs = [self.encoding == "ordinal"]
+        return inputs + [False] * self.indicator
 
     @property
     def width(self) -> int:
         """How many inputs it becomes."""
-        return self.size if self.categories is None else len(self.categories)
+        return len(self.scaled)
 
     def spread(self, values: np.ndarray) -> np.ndarray:
-        """Inputs (rows, width) of raw values (rows,); an unseen category is all 0."""
-        if self.categories is None:
-            filled = values if self.fill is None else np.where(np.isnan(values), self.fill, values)
-            return filled.reshape(len(filled), self.size).astype(np.float64)
-        filled = values if self.fill is None else np.where(values < 0, int(self.fill), values)
-        return (filled[:, None] == np.arange(len(self.categories))).astype(np.float64)
+        """Inputs (rows, width) of raw values (rows,)."""
+        filled = values if self.fill is None else np.where(self._missing(values), self.fill, values)
+        if self.categories is not None and self.encoding == "onehot":
+            inputs = (filled[:, None] == np.arange(len(self.categories))).astype(np.float64)
+        else:
+            inputs = filled.reshape(len(filled), -1).astype(np.float64)
+        return np.column_stack([inputs, self._missing(values)]) if self.indicator else inputs
+
+    def _missing(self, values: np.ndarray) -> np.ndarray:
+        return np.isnan(values) if self.categories is None else values < 0
 
 
 class Description(Schema):
@@ -99,8 +126,8 @@ class Description(Schema):
 
     @property
     def numeric(self) -> np.ndarray:
-        """Which inputs are numbers (inputs,); the others are categories and stay as they are."""
-        return np.concatenate([np.full(column.width, column.categories is None) for column in self.columns])
+        """Which inputs are numbers to rescale (inputs,); the others stay as they are."""
+        return np.concatenate([column.scaled for column in self.columns])
 
 
 @dataclass(frozen=True)
@@ -121,7 +148,14 @@ class Preparation:
     @property
     def shape(self) -> InputShape:
         """What the network sees of a row."""
-        return InputShape(sum(column.width for column in self.description.columns), self.description.array)
+        described = self.description
+        starts = np.cumsum([0, *(column.width for column in described.columns)]).tolist()
+        codes = {
+            start: len(column.categories) + 1
+            for start, column in zip(starts, described.columns, strict=False)
+            if column.categories is not None and column.encoding == "embedding"
+        }
+        return InputShape(starts[-1], described.array, codes, embedding_width(described.preprocessing))
 
     def transform(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         """A network's inputs (rows, inputs) from raw columns (rows,) by name."""
@@ -169,7 +203,7 @@ def fit(
     described = description.model_copy(update={"columns": [_column(feature, rows) for feature in features]})
     spec, scaled = description.preprocessing, not description.classes
     for feature in features:
-        if feature.categories is None:
+        if feature.categories is None or feature.encoding == "ordinal":
             _refuse_not_positive(spec.numeric, feature.name, feature.values)
     if scaled and spec.target:
         _refuse_not_positive(spec.target, description.target or "target", target)
@@ -211,8 +245,11 @@ def _column(feature: Feature, rows: np.ndarray) -> PreparedColumn:
     return PreparedColumn(
         name=feature.name,
         categories=None if feature.categories is None else list(feature.categories),
+        encoding=feature.encoding,
         size=feature.size,
+        dates=feature.dates,
         fill=fill,
+        indicator=feature.missing == "indicator",
     )
 
 
@@ -224,4 +261,5 @@ def _fill(feature: Feature, rows: np.ndarray) -> float:
             f"column {feature.name!r} has no value in any training row, so there is no {feature.missing} to fill in; "
             "set its role to ignore"
         )
-    return stand_in(present, feature.missing)
+    usual = "mean" if feature.categories is None else "most_frequent"
+    return stand_in(present, usual if feature.missing == "indicator" else feature.missing)

@@ -12,6 +12,7 @@ from torch import Tensor
 from api_schemas.catalog.datasets import BundledEntry, NamedDatasetEntry
 from api_schemas.catalog.layers import InputShape
 from api_schemas.datasets import Dataset, Upload
+from api_schemas.encoding import encoding_of, inputs_of
 from api_schemas.jobs import JobSpec
 from api_schemas.plan import feature_columns, input_shape, output_width
 from api_schemas.text import text_of
@@ -79,11 +80,8 @@ class _Table:
     target: np.ndarray  # (rows,): int64 classes or float64
     target_name: str | None
     classes: list[str]
-
-    @property
-    def width(self) -> int:
-        """How many inputs its features become."""
-        return sum(feature.size if feature.categories is None else len(feature.categories) for feature in self.features)
+    width: int
+    """How many inputs its features become."""
 
 
 def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray] | None) -> Data:
@@ -159,20 +157,23 @@ def _named(entry: NamedDatasetEntry) -> _Table:
     features = [Feature(str(name), x[:, place]) for place, name in enumerate(names)]
     classify = entry.task == "classification"
     target = y.astype(np.int64 if classify else np.float64)
-    return _Table(features, target, None, list(entry.classes) if classify else [])
+    return _Table(features, target, None, list(entry.classes) if classify else [], x.shape[1])
 
 
 def _upload(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray] | None) -> _Table:
     if dataset is None or arrays is None or spec.target is None or spec.loss is None:
         raise ValueError("an upload needs its dataset, its arrays and the spec that make_plan settled")
+    columns = feature_columns(dataset, spec.target)
     features = [
         Feature(
             column.name,
             arrays[column.name],
             tuple(column.stats.categories) if column.type == "category" else None,
             column.missing,
+            column.stats.dates,
+            encoding_of(column, spec.preprocessing).name,
         )
-        for column in feature_columns(dataset, spec.target)
+        for column in columns
     ]
     target = next(column for column in dataset.columns if column.name == spec.target)
     classify = spec.loss.task == "classification"
@@ -182,4 +183,5 @@ def _upload(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
         codes_of(target, values) if classify else values,
         target.name,
         target.stats.categories if classify else [],
+        sum(inputs_of(column, spec.preprocessing) for column in columns),
     )

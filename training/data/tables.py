@@ -76,7 +76,7 @@ def inspect(
         columns=described,
         warnings=warn(described, rows),
         preview=_preview(columns),
-        arrays={column.name: column.array for column in columns if column.type != "text"},
+        arrays={column.name: column.array for column in columns if column.array is not None},
     )
 
 
