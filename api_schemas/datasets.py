@@ -138,6 +138,13 @@ class DatasetFile(Reply):
     bytes: int
 
 
+class DatasetProgress(Reply):
+    """How far a dataset that is `processing` has been read."""
+
+    rows_read: int | None = None
+    """Rows that a worker has read; null before it begins, and for files that are no tables."""
+
+
 class Dataset(Reply):
     """An uploaded table."""
 
@@ -158,6 +165,8 @@ class Dataset(Reply):
     files: list[DatasetFile] = []
     """In the order of the upload."""
     format: Format
+    progress: DatasetProgress | None = None
+    """Null once it has been read."""
     rows: int | None = None
     target: str | None = None
     """The column that jobs learn to predict unless they say otherwise."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import PurePath
 from typing import IO, Annotated
@@ -148,9 +149,13 @@ async def _read(gateway: Gateway, project: str, dataset: Dataset, request: Once 
 
 
 async def _until_read(gateway: Gateway, project: str, dataset: Dataset) -> Dataset:
-    if not dataset.terminal:
-        await gateway.watch.change(dataset.id, dataset.version, READING_IS_AWAITED_SECONDS)
-    return await in_thread(lambda: datasets.get_dataset(gateway.database, project, dataset.id))
+    """The dataset once it has been read, or as it is after a while."""
+    identifier, deadline = dataset.id, time.monotonic() + READING_IS_AWAITED_SECONDS
+    changed = True
+    while changed and not dataset.terminal:
+        changed = await gateway.watch.change(identifier, dataset.version, deadline - time.monotonic())
+        dataset = await in_thread(lambda: datasets.get_dataset(gateway.database, project, identifier))
+    return dataset
 
 
 def blocks(file: IO[bytes]) -> Iterator[bytes]:

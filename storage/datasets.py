@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, or_, select, update
 
-from api_schemas.datasets import Column, ColumnChoice, Dataset, DatasetChange, DatasetFile, Format, Preview
+from api_schemas.datasets import (
+    Column,
+    ColumnChoice,
+    Dataset,
+    DatasetChange,
+    DatasetFile,
+    DatasetProgress,
+    Format,
+    Preview,
+)
 from api_schemas.errors import Conflict, Fault, InvalidRequest
 from api_schemas.ids import new_id
 from api_schemas.jobs import TERMINAL
@@ -152,7 +161,7 @@ def change_dataset(database: Database, project: str, dataset_id: str, change: Da
         row.columns = [_corrected(column, row.choices) for column in row.columns]
         reread = any(choice.type is not None or choice.role == "group" for choice in change.columns)
         if reread:
-            row.state, row.attempt, row.lease_until = "processing", 0, None
+            row.state, row.attempt, row.lease_until, row.rows_read = "processing", 0, None, None
         row.version += 1
         return dataset_of(row), reread
 
@@ -195,6 +204,23 @@ def claim_inspection(database: Database, dataset_id: str, lease_seconds: float) 
         return Inspection(row.id, row.attempt, row.files, row.format, row.choices, row.target)
 
 
+def report_rows_read(database: Database, inspection: Inspection, rows: int, lease_seconds: float) -> bool:
+    """Say how far the reading of a dataset has got, and keep it for longer.
+
+    Returns:
+        Whether it still waits for this inspection; False once it was deleted or given to another.
+    """
+    with database.write() as session:
+        mine = update(DatasetRow).where(
+            DatasetRow.id == inspection.dataset_id,
+            DatasetRow.attempt == inspection.attempt,
+            DatasetRow.state == "processing",
+        )
+        changes = {"rows_read": rows, "lease_until": database_time() + lease_seconds}
+        renewed = session.execute(mine.values(**changes, version=DatasetRow.version + 1).returning(DatasetRow.id))
+        return renewed.scalar() is not None
+
+
 def finish_inspection(database: Database, inspection: Inspection, outcome: Contents | Fault) -> None:
     """Store what was read, or why nothing could be; an inspection that was given to another is ignored."""
     with database.write() as session:
@@ -235,6 +261,7 @@ def dataset_of(row: DatasetRow) -> Dataset:
         bytes=row.bytes,
         files=row.files,
         format=row.format,
+        progress=DatasetProgress(rows_read=row.rows_read) if row.state == "processing" else None,
         rows=row.rows,
         target=row.target,
         columns=row.columns,

@@ -47,6 +47,16 @@ class Settings(BaseSettings):
     """How long a stopping worker may take to write the checkpoints of what it trains."""
     trainer_memory_bytes: Annotated[int, Gt(0)] | None = None
     """Most memory that one training may take; by default what the machine has."""
+    reader_memory_bytes: Annotated[int, Gt(0)] | None = None
+    """Most memory that the reading of a dataset may take; by default three quarters of the machine's."""
+    reader_seconds: Annotated[float, Gt(0)] = 600.0
+    """Longest that the reading of a dataset may take."""
+    dataset_rows: Annotated[int, Gt(0)] = 100_000_000
+    """Most rows of a dataset."""
+    dataset_columns: Annotated[int, Gt(0), Le(10_000)] = 10_000
+    """Most columns of a table."""
+    dataset_bytes: Annotated[int, Gt(0)] = 20 << 30
+    """Largest dataset once it is decompressed, and as the arrays that training reads."""
     max_body_bytes: Annotated[int, Gt(0)] = 1 << 20
     """Largest JSON body that the gateway reads."""
     max_upload_bytes: Annotated[int, Gt(0)] = 10 << 30

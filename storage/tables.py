@@ -239,6 +239,8 @@ class DatasetRow(Owned, Table):
     """What a person said of the columns."""
 
     state: Mapped[DatasetState]
+    rows_read: Mapped[int | None]
+    """How far a reader has got."""
     rows: Mapped[int | None]
     columns: Mapped[list[Column]]
     warnings: Mapped[list[Fault]]

@@ -10,6 +10,7 @@ from api_schemas.datasets import Column, ColumnChoice, Dataset, Format, Preview
 from api_schemas.errors import Fault
 from api_schemas.jobs import Environment, JobError, JobSpec
 from api_schemas.model_tasks import Asked
+from training.data.refusal import Limits
 
 Order = Literal["cancel", "checkpoint"]
 """Supervisor to trainer: stop now, or stop after writing a checkpoint."""
@@ -95,7 +96,16 @@ class Reading:
     target: str | None
     arrays: Path
     """Where the columns go."""
-    memory_bytes: int | None
+    limits: Limits
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class RowsRead:
+    """The reader is at work."""
+
+    rows: int
+    """So many have been read."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import sys
 import threading
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -43,6 +44,15 @@ class Child:
     def alive(self) -> bool:
         """Whether it runs."""
         return self._process.is_alive()
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory of its own, files that it has mapped left out; 0 on systems that do not tell as Linux does."""
+        try:
+            _, resident, shared, *_ = Path(f"/proc/{self._process.pid}/statm").read_text().split()
+        except OSError:
+            return 0
+        return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
 
     def end(self, patience_seconds: float) -> int:
         """Wait for its end; then kill it and all that it started. Returns its exit code."""

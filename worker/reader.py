@@ -7,26 +7,28 @@ from multiprocessing.connection import Connection
 from api_schemas.errors import Fault
 from training.data.reading import UnreadableTable
 from training.data.tables import inspect, save_arrays
-from worker.messages import Found, Reading
-from worker.process import limit_memory
+from worker.messages import Found, Reading, RowsRead
 
 
 def read(line: Connection) -> None:
-    """Wait for a file and read it; says Found, or the Fault that the file has."""
+    """Wait for a file and read it; says RowsRead now and then, at last Found or the Fault that the file has."""
     reading: Reading = line.recv()
-    limit_memory(reading.memory_bytes)
     if len(reading.files) > 1:
         line.send(
             Fault(pointer="/file", code="several_files", message=f"{reading.format} files are taken one at a time")
         )
         return
     try:
-        found = inspect(reading.files[0].path, reading.format, reading.choices, reading.target)
+        found = inspect(
+            reading.files[0].path,
+            reading.format,
+            reading.choices,
+            reading.target,
+            limits=reading.limits,
+            tell=lambda rows: line.send(RowsRead(rows)),
+        )
     except UnreadableTable as error:
         line.send(error.fault)
-        return
-    except MemoryError:
-        line.send(Fault(pointer="/file", code="too_large", message="the table does not fit into memory"))
         return
     save_arrays(reading.arrays, found.arrays)
     line.send(Found(found.rows, found.columns, found.warnings, found.preview))

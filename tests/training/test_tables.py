@@ -268,7 +268,7 @@ def test_a_parquet_file_of_other_things_than_values_is_refused(refusal, tmp_path
     assert refusal((tmp_path / "table.parquet").read_bytes(), "parquet").code == "not_a_table"
 
 
-def test_dates_are_read_as_text(upload, tmp_path):
+def test_a_preview_shows_dates_as_they_stand(upload, tmp_path):
     pl.DataFrame({"a": [date(2024, 1, 1), date(2024, 1, 2)]}).write_parquet(tmp_path / "table.parquet")
     assert upload((tmp_path / "table.parquet").read_bytes(), "parquet").preview.rows[0] == ["2024-01-01"]
 

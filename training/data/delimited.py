@@ -144,9 +144,19 @@ def _check_kind(path: Path) -> None:
 def _header(path: Path, separator: str | None) -> tuple[list[str], str]:
     """The fields of the first line, and what separates them."""
     marks = [separator] if separator else [",", ";", "\t"]
-    headers = {mark: next(_records(path, mark, strict=False), []) for mark in marks}
+    headers = {mark: _first_line(path, mark) for mark in marks}
     best = max(headers, key=lambda mark: len(headers[mark]))
     return headers[best], best
+
+
+def _first_line(path: Path, separator: str) -> list[str]:
+    """Its fields; none where this cannot be what separates them."""
+    try:
+        return next(_records(path, separator, strict=False), [])
+    except UnreadableTable as error:
+        if error.fault.code == "not_utf8":
+            raise
+        return []
 
 
 def _records(path: Path, separator: str, *, strict: bool = True) -> Iterator[list[str]]:
