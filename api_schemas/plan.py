@@ -151,7 +151,10 @@ def _fit_text(spec: JobSpec, text: Text) -> tuple[JobSpec, Shape]:
         message = "the target of a text is its next token; leave `target` out"
         raise InvalidRequest.at("/target", "target_is_fixed", message)
     if spec.model.window is None:
-        message = f"this dataset is a text, and {spec.model.name!r} reads columns of numbers; use gpt"
+        message = (
+            f"this dataset is a text, and {spec.model.name!r} reads columns of numbers; use gpt, or upload a table under "
+            "a name such as data.csv"
+        )
         raise InvalidRequest.at("/model/name", "needs_columns", message)
     vocabulary = spec.preprocessing.text.vocabulary(text)
     shape = Shape(text.bytes, spec.model.window, (0,) * vocabulary, 1.0, spec.model.window)

@@ -60,7 +60,7 @@ if len(sys.argv) != 2:
 
 def example(dataset: Dataset) -> str:
     """What the uploaded file may be called."""
-    return f"data.{dataset.format}"
+    return f"data.{'txt' if dataset.format == 'text' else dataset.format}"
 
 
 def _read(page: Page, dataset: Dataset) -> list[str]:

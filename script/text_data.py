@@ -21,15 +21,13 @@ def write_text(page: Page, subject: Subject) -> None:
 
 def _read(page: Page) -> None:
     page.imports.module("sys")
-    page.imports.module("codecs")
-    page.imports.name("pathlib", "Path")
     page.code(
         """
 if len(sys.argv) != 2:
     raise SystemExit(f"usage: python {sys.argv[0]} data.txt")
-text = Path(sys.argv[1]).read_bytes().removeprefix(codecs.BOM_UTF8)
 """
     )
+    page.code(page.line("text = ", Call("training.data.text_files.read_text_file", (Name("sys.argv[1]"),))))
 
 
 def _parts(page: Page, subject: Subject) -> list[str]:
