@@ -23,7 +23,7 @@ def write_network(page: Page, subject: Subject) -> None:
     if "class_counts" in names_in(loss):
         page.code(f"class_counts = y_train.bincount(minlength={subject.classes})")
     # The weights of classes have a type and a device; other losses hold plain numbers.
-    weighted = loss.kwargs.get("class_weights") is not None
+    weighted = any(call.kwargs.get("class_weights") is not None for call in (loss, *loss.args))
     device = "device, " if subject.on_gpu else ""
     page.code(page.line("criterion = ", loss, f".to({device}{subject.dtype})" if weighted else ""))
 

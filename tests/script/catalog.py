@@ -16,10 +16,12 @@ _DATASETS = {"classification": {"name": "iris"}, "regression": {"name": "diabete
 _TRAINING = {"epochs": 3, "batch_size": 32}
 _STEPS = {"array": [8, 8]}
 _ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "ft_transformer": {"width": 16, "heads": 2, "layers": 1},
     "resnet": {"blocks": 1, "widths": [8, 16]},
     "rnn": _STEPS | {"width": 8, "layers": 2},
     "lstm": _STEPS | {"width": 8, "bidirectional": True},
     "gru": _STEPS | {"width": 8, "pool": "mean", "normalization": {"name": "batch_norm"}},
+    "tabm": {"networks": 4, "hidden": [16, 16]},
     "tcn": _STEPS | {"channels": [8, 16]},
     "transformer": _STEPS | {"width": 16, "attention_dropout": 0.1, "positions": "sinusoidal"},
     "vit": {"width": 16, "dropout": 0.1},

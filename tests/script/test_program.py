@@ -84,6 +84,12 @@ SPECS = {
         "metrics": [{"name": "top_k"}, {"name": "roc_auc"}, {"name": "calibration_error"}],
         "training": {"epochs": 1, "batch_size": 256},
     },
+    "many networks in one, and classes that weigh": {
+        "dataset": {"name": "wine"},
+        "model": {"name": "tabm", "networks": 3, "hidden": [8]},
+        "loss": {"name": "cross_entropy", "class_weights": "balanced"},
+        "training": {"epochs": 1, "accumulate_batches": 2},
+    },
     "columns turned together": {
         "dataset": {"name": "digits"},
         "model": {"name": "linear"},
