@@ -187,6 +187,9 @@ def parameter_count(network: Layer) -> int:
 
 
 def multiplications(network: Layer) -> int:
-    """About how many multiplications one row costs on its way forward through a network."""
-    own = network.places * sum(math.prod(shape) for shape in network.parameters.values())
+    """How many multiplications one row costs on its way forward: those of matrices, beside which others do not count.
+
+    Twice as many are the floating-point operations that `torch.utils.flop_counter` counts.
+    """
+    own = network.places * sum(math.prod(shape) for shape in network.parameters.values() if len(shape) > 1)
     return own + network.products + sum(multiplications(child) for child in network.children.values())
