@@ -32,7 +32,8 @@ may still be importing torch for most of it."""
 
 _BLOCK = 1 << 20
 _FORMATS: dict[str, Format] = {
-    **dict.fromkeys([".csv", ".txt"], "csv"),
+    ".csv": "csv",
+    **dict.fromkeys([".txt", ".md"], "text"),
     **dict.fromkeys([".tsv", ".tab"], "tsv"),
     ".parquet": "parquet",
     **dict.fromkeys([".feather", ".arrow"], "feather"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from api_schemas.errors import Fault
 from training.data.reading import UnreadableTable
-from training.data.tables import inspect, save_arrays
+from training.data.tables import Inspection, inspect, save_arrays
+from training.data.text_files import inspect_text
 from worker.messages import Found, Reading, RowsRead
 
 
@@ -19,16 +21,16 @@ def read(line: Connection) -> None:
         )
         return
     try:
-        found = inspect(
-            reading.files[0].path,
-            reading.format,
-            reading.choices,
-            reading.target,
-            limits=reading.limits,
-            tell=lambda rows: line.send(RowsRead(rows)),
-        )
+        found = _inspect(reading, lambda rows: line.send(RowsRead(rows)))
     except UnreadableTable as error:
         line.send(error.fault)
         return
     save_arrays(reading.arrays, found.arrays)
     line.send(Found(found.rows, found.columns, found.warnings, found.preview))
+
+
+def _inspect(reading: Reading, tell: Callable[[int], None]) -> Inspection:
+    path, asked = reading.files[0].path, (reading.choices, reading.target)
+    if reading.format == "text":
+        return inspect_text(path, *asked, limits=reading.limits)
+    return inspect(path, reading.format, *asked, limits=reading.limits, tell=tell)
