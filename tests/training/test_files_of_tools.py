@@ -133,7 +133,8 @@ def test_a_date_that_could_be_another_one_stays_text(tmp_path, written):
 
 
 def test_numbers_far_down_a_file_that_turn_into_words_are_words_from_its_start(tmp_path, monkeypatch):
-    monkeypatch.setattr("training.data.delimited._BATCH_CELLS", 10)
+    monkeypatch.setattr("training.data.delimited._SAMPLE_ROWS", 10)
+    monkeypatch.setattr("training.data.delimited._BATCH_CELLS", 20)
     (tmp_path / "file").write_text("a,b\n" + "".join(f"0{row % 3},{row}\n" for row in range(500)) + "x,500\n")
     column = inspect(tmp_path / "file", "csv").columns[0]
     assert (column.type, column.stats.categories) == ("category", ["00", "01", "02", "x"])
