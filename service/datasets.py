@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -38,32 +39,46 @@ _FORMATS: dict[str, Format] = {
     ".parquet": "parquet",
     **dict.fromkeys([".feather", ".arrow"], "feather"),
     **dict.fromkeys([".jsonl", ".ndjson"], "jsonl"),
+    ".npz": "npz",
+    ".safetensors": "safetensors",
+    ".zip": "images",
+    ".idx": "idx",
 }
 _COMPRESSIONS = (".gz", ".zst")
+_MNIST = re.compile(r"[.-]idx\d-u?byte$")
+"""How the files of MNIST and its kin end, as in train-images-idx3-ubyte."""
 _CHOICES: TypeAdapter[list[ColumnChoice]] = TypeAdapter(ColumnChoices)
 _LABEL: TypeAdapter[str] = TypeAdapter(Label)
 
 Target = Annotated[Text | None, Form(min_length=1, max_length=1000, description="The column to predict.")]
 Columns = Annotated[str | None, Form(description="JSON list of corrections, as in PATCH.")]
+ImageSize = Annotated[
+    str | None,
+    Form(description="Height and width to which images are resized, such as 32x48; by default the usual size."),
+]
 
 
 @router.post("", status_code=202, response_model=None, responses={202: {"model": Dataset}} | documented(400, 413, 415))
 async def upload_dataset(
-    file: Annotated[list[UploadFile], File(description="CSV, TSV or Parquet, told by its name; again for more files.")],
+    file: Annotated[
+        list[UploadFile],
+        File(description="A table, arrays or a zip of images, told by its name; again for more files."),
+    ],
     gateway: GatewayDependency,
     project: ProjectDependency,
     key: IdempotencyKey,
     name: Annotated[str | None, Form(description="A name for people; the file's by default.")] = None,
     target: Target = None,
     columns: Columns = None,
+    image_size: ImageSize = None,
 ) -> Response:
-    """Upload a table. A worker reads it; where that takes only seconds, the answer has what it found."""
-    choices = _choices(columns)
+    """Upload a table, arrays or images. A worker reads them; where that takes seconds, the answer has what it found."""
+    choices = _choices(columns, image_size)
     format_ = format_of([part.filename or "" for part in file])
     label = _label(name or file[0].filename or "untitled")
     files = [await in_thread(lambda part=part: _stored(gateway, part)) for part in file]
     upload = NewDataset(label, format_, files, target, choices)
-    asked = f"{upload.sha256} {label} {format_} {target} {columns}"
+    asked = f"{upload.sha256} {label} {format_} {target} {columns} {image_size}"
     request = Once.of(key, "POST /v1/datasets", asked) if key else None
     dataset, again = await in_thread(lambda: datasets.add_dataset(gateway.database, project, upload, request))
     if not again:
@@ -190,7 +205,8 @@ def format_of(filenames: list[str]) -> Format:
 
 def _format(filename: str) -> Format:
     path = PurePath(filename.lower())
-    suffix = (path.with_suffix("") if path.suffix in _COMPRESSIONS else path).suffix
+    path = path.with_suffix("") if path.suffix in _COMPRESSIONS else path
+    suffix = ".idx" if _MNIST.search(path.name) else path.suffix
     if suffix not in _FORMATS:
         known = ", ".join(sorted(_FORMATS))
         message = (
@@ -209,12 +225,23 @@ def _label(name: str) -> str:
         raise InvalidRequest.at("/name", "bad_name", message) from error
 
 
-def _choices(columns: str | None) -> list[ColumnChoice]:
+def _choices(columns: str | None, image_size: str | None) -> list[ColumnChoice]:
+    resized = [_resized(image_size)] if image_size else []
     if columns is None:
-        return []
+        return resized
     try:
-        return _CHOICES.validate_json(columns)
+        return _CHOICES.validate_json(columns) + resized
     except ValidationError as error:
         first = error.errors()[0]
         place = "".join(f"/{step}" for step in first["loc"])
         raise InvalidRequest.at(f"/columns{place}", "bad_columns", first["msg"]) from error
+
+
+def _resized(image_size: str) -> ColumnChoice:
+    """What a height and a width, or one number for both, say of the column of images."""
+    try:
+        sides = [int(side) for side in image_size.lower().split("x")]
+        return ColumnChoice.model_validate({"name": "x", "size": sides * 2 if len(sides) == 1 else sides})
+    except ValueError as error:
+        message = "an image_size is a height and a width of 1 to 4096 pixels, such as 32x48, or one number for both"
+        raise InvalidRequest.at("/image_size", "bad_image_size", message) from error

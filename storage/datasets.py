@@ -70,6 +70,8 @@ class Contents:
     warnings: list[Fault]
     preview: Preview
     arrays_sha256: str
+    target: str | None
+    """The column to predict, where a person or the file names one."""
 
 
 def add_dataset(
@@ -238,7 +240,7 @@ def finish_inspection(database: Database, inspection: Inspection, outcome: Conte
         row.state, row.lease_until, row.version = "ready", None, row.version + 1
         row.rows, row.warnings, row.preview = outcome.rows, outcome.warnings, outcome.preview
         row.columns = [_corrected(column, row.choices) for column in outcome.columns]
-        row.arrays_sha256 = outcome.arrays_sha256
+        row.arrays_sha256, row.target = outcome.arrays_sha256, outcome.target
 
 
 def waiting_inspections(database: Database) -> list[str]:

@@ -102,7 +102,7 @@ def _report(database: Database, inspection: Inspection, rows: int, settings: Set
 
 def _stored(found: Found, artifacts: Artifacts, arrays: Path) -> Contents:
     stored = artifacts.put(blocks_of(arrays))
-    return Contents(found.rows, found.columns, found.warnings, found.preview, stored.sha256)
+    return Contents(found.rows, found.columns, found.warnings, found.preview, stored.sha256, found.target)
 
 
 def _too_much_memory(most_bytes: int) -> Fault:

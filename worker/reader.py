@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from api_schemas.errors import Fault
-from training.data.reading import UnreadableTable
+from training.data.arrays import ARRAYS, inspect_arrays
+from training.data.refusal import UnreadableTable
 from training.data.tables import Inspection, inspect, save_arrays
 from training.data.text_files import inspect_text
 from worker.messages import Found, Reading, RowsRead
@@ -15,22 +15,23 @@ from worker.messages import Found, Reading, RowsRead
 def read(line: Connection) -> None:
     """Wait for a file and read it; says RowsRead now and then, at last Found or the Fault that the file has."""
     reading: Reading = line.recv()
-    if len(reading.files) > 1:
-        line.send(
-            Fault(pointer="/file", code="several_files", message=f"{reading.format} files are taken one at a time")
-        )
-        return
     try:
         found = _inspect(reading, lambda rows: line.send(RowsRead(rows)))
     except UnreadableTable as error:
         line.send(error.fault)
         return
     save_arrays(reading.arrays, found.arrays)
-    line.send(Found(found.rows, found.columns, found.warnings, found.preview))
+    line.send(Found(found.rows, found.columns, found.warnings, found.preview, found.target))
 
 
 def _inspect(reading: Reading, tell: Callable[[int], None]) -> Inspection:
-    path, asked = reading.files[0].path, (reading.choices, reading.target)
+    asked = (reading.choices, reading.target)
+    if reading.format in ARRAYS:
+        files = {file.name: file.path for file in reading.files}
+        return inspect_arrays(files, reading.format, *asked, limits=reading.limits)
+    if len(reading.files) > 1:
+        raise UnreadableTable("several_files", f"{reading.format} files are taken one at a time")
+    path = reading.files[0].path
     if reading.format == "text":
         return inspect_text(path, *asked, limits=reading.limits)
     return inspect(path, reading.format, *asked, limits=reading.limits, tell=tell)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
+from api_schemas.datasets import Role
+from api_schemas.errors import Fault
 from training.data.plain import column_names
 from training.data.refusal import Limits, UnreadableTable
 
@@ -27,6 +30,12 @@ class RawTable:
     """The row of each cell in the file, counted from 1 below the header."""
     decimal_comma: bool = False
     """Whether 3,5 in a text is three and a half, as in files whose separator is a semicolon."""
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
+    """Columns of arrays (rows, ...), in front of the others."""
+    roles: Mapping[str, Role] = field(default_factory=dict[str, Role])
+    """What columns are for, as the file says."""
+    warnings: Sequence[Fault] = ()
+    """What surprises before a column is looked at."""
 
 
 @dataclass(frozen=True)

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
-from api_schemas.datasets import Column, ColumnChoice, Format, Preview
+from api_schemas.datasets import Column, ColumnChoice, Format, Preview, Role
 from api_schemas.errors import Fault
 from api_schemas.nearest import nearest
+from training.data.array_column import ArrayReading
+from training.data.array_files import read_safetensors
 from training.data.columns import Choice, ColumnReading
 from training.data.plain import MISSING
+from training.data.raw import RawTable
 from training.data.reading import read
 from training.data.refusal import Limits, UnreadableTable
 from training.data.warnings import warn
 from training.files import write_whole
 
-__all__ = ["MISSING", "Inspection", "UnreadableTable", "inspect", "load_arrays", "save_arrays"]
+__all__ = ["MISSING", "Inspection", "UnreadableTable", "describe", "inspect", "load_arrays", "save_arrays"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Inspection:
     preview: Preview
     arrays: dict[str, np.ndarray]
     """By column: numeric as float64 with NaN where missing, category as int32 codes into its `stats.categories` with
-    -1 where missing; text columns are not in here."""
+    -1 where missing, arrays flat (rows, width); text columns are not in here."""
 
     @property
     def target(self) -> str | None:
@@ -65,16 +68,22 @@ def inspect(
     Raises:
         UnreadableTable: when the file cannot be used, or a choice does not fit it.
     """
-    table = read(path, format, limits, tell)
-    chosen = _match(choices, target, list(table.columns))
-    columns = [ColumnReading(table, name, chosen.get(name, Choice(ColumnChoice(name=name)))) for name in table.columns]
+    return describe(read(path, format, limits, tell), choices, target)
+
+
+def describe(table: RawTable, choices: Sequence[ColumnChoice] = (), target: str | None = None) -> Inspection:
+    """Infer what the columns of a table hold; arguments and errors as of `inspect`."""
+    names = [*table.arrays, *table.columns]
+    chosen = _match(choices, target, names)
+    said = _with_roles(chosen, table.roles)
+    columns = [_reading(table, name, said.get(name, Choice(ColumnChoice(name=name)))) for name in names]
     with ThreadPoolExecutor() as pool:  # polars and numpy count without Python's lock
-        described = list(pool.map(ColumnReading.describe, columns))
+        described = list(pool.map(_describe, columns))
     rows = len(table.row_numbers)
     return Inspection(
         rows=rows,
         columns=described,
-        warnings=warn(described, rows),
+        warnings=[*table.warnings, *warn(described, rows)],
         preview=_preview(columns),
         arrays={column.name: column.array for column in columns if column.array is not None},
     )
@@ -88,8 +97,8 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read back what `save_arrays` wrote."""
-    return {name.removeprefix("column/"): array for name, array in load_file(path).items()}
+    """What `save_arrays` wrote, mapped into memory: a page is read when it is used."""
+    return {name.removeprefix("column/"): array for name, array in read_safetensors(path).items()}
 
 
 def _match(choices: Sequence[ColumnChoice], target: str | None, names: list[str]) -> dict[str, Choice]:
@@ -115,6 +124,27 @@ def _match(choices: Sequence[ColumnChoice], target: str | None, names: list[str]
     return chosen
 
 
-def _preview(columns: list[ColumnReading]) -> Preview:
+def _with_roles(chosen: Mapping[str, Choice], roles: Mapping[str, Role]) -> dict[str, Choice]:
+    """The choices, completed by what the file says; its target is none where a person named another."""
+    other = any(choice.role == "target" for choice in chosen.values())
+    completed = dict(chosen)
+    for name, role in roles.items():
+        choice = chosen.get(name, Choice(ColumnChoice(name=name)))
+        if choice.role is None and not (role == "target" and other):
+            completed[name] = replace(choice, said=choice.said.model_copy(update={"role": role}))
+    return completed
+
+
+def _reading(table: RawTable, name: str, choice: Choice) -> ColumnReading | ArrayReading:
+    return (
+        ArrayReading(name, table.arrays[name], choice) if name in table.arrays else ColumnReading(table, name, choice)
+    )
+
+
+def _describe(column: ColumnReading | ArrayReading) -> Column:
+    return column.describe()
+
+
+def _preview(columns: Sequence[ColumnReading | ArrayReading]) -> Preview:
     shown = [column.shown.to_list() for column in columns]
     return Preview(columns=[column.name for column in columns], rows=[list(row) for row in zip(*shown, strict=True)])
