@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le, MaxLen
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from api_schemas.advice import Advice
@@ -107,6 +107,23 @@ class Training(Schema):
         return self
 
 
+WeightNames = Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=200)]], MaxLen(100)]
+"""Patterns over the names of weights, `*` for any characters."""
+
+
+class Init(Schema):
+    """Begin with the weights of a network that was trained before, instead of drawn ones."""
+
+    job: Annotated[str, StringConstraints(max_length=64)]
+    """A job of the project that has succeeded."""
+    weights: Annotated[WeightNames, MinLen(1)] = ["*"]
+    """Which weights are taken, with their running statistics; the others are drawn. `["0.*", "2.*"]` takes two layers
+    and leaves a last one of another width to be learned anew."""
+    freeze: WeightNames = []
+    """Which weights stay as they are: their learning rate is 0, as with `training.layer_rates`. Running statistics of
+    a normalization still follow the data."""
+
+
 class Resources(Schema):
     """Where the run goes and what it may use."""
 
@@ -142,6 +159,8 @@ class JobSpec(Schema):
     """What training makes small; by default cross-entropy for classes and mean squared error for numbers."""
     metrics: Annotated[list[Metric], MaxLen(20)] | None = None
     """What held-out rows are judged by beside the loss; by default accuracy for classes, r2 and mae for numbers."""
+    init: Init | None = None
+    """Which trained network to begin with; by default none."""
     optimizer: Optimizer = Adam()
     schedule: Schedule = [Constant()]
     """How the learning rate goes; pieces follow each other, the last one takes what is left."""

@@ -10,7 +10,7 @@ from api_schemas.catalog.metrics import MetricEntry, default_metrics
 from api_schemas.catalog.preprocessing import NoPreprocessing, PreprocessingEntry, Standard
 from api_schemas.datasets import Column
 from api_schemas.errors import Fault, InvalidRequest
-from api_schemas.jobs import JobSpec
+from api_schemas.jobs import JobSpec, Training
 from api_schemas.splits import settle_split
 
 
@@ -48,6 +48,7 @@ def settle(
             "split": split,
             "preprocessing": spec.preprocessing.model_copy(update={"target": rescaled}),
             "metrics": metrics,
+            "training": _training(spec),
         }
     )
     faults = [
@@ -60,6 +61,12 @@ def settle(
     if faults:
         raise InvalidRequest.of(faults)
     return settled
+
+
+def _training(spec: JobSpec) -> Training:
+    """With a learning rate of 0 for what is frozen, before any other that it is given."""
+    frozen = dict.fromkeys(spec.init.freeze, 0.0) if spec.init else {}
+    return spec.training.model_copy(update={"layer_rates": {**frozen, **spec.training.layer_rates, **frozen}})
 
 
 def _loss(asked: LossEntry | None, task: Task) -> LossEntry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api_schemas.catalog.call import Name
+from api_schemas.catalog.call import Call, Name
 from api_schemas.catalog.initializations import INITIALIZATION_ROWS
 from script.page import Page
 from script.subject import Subject
@@ -19,6 +19,10 @@ def write_network(page: Page, subject: Subject) -> None:
     start = spec.model.initialize(Name("network"), Name(f"x_train[:{INITIALIZATION_ROWS}]"))
     if start is not None:
         page.code(page.line("", start))
+    if spec.init:
+        # What `anneal export` writes by default.
+        file, patterns = f"{spec.init.job}.safetensors", list(spec.init.weights)
+        page.code(page.line("", Call("training.transfer.take_weights", (Name("network"), file, patterns))))
     loss = spec.model.criterion(subject.loss)
     if "class_counts" in names_in(loss):
         page.code(f"class_counts = y_train.bincount(minlength={subject.classes})")

@@ -27,7 +27,7 @@ Run it with
 
     python {command}
 
-It needs {libraries}.
+It needs {libraries}{init}.
 """
 
 
@@ -72,6 +72,7 @@ def _header(page: Page, subject: Subject) -> str:
         numbers=_numbers(subject),
         command=f"{subject.id}.py{argument}",
         libraries=_listed(page.imports.libraries()),
+        init=_init(subject),
     )
 
 
@@ -82,6 +83,14 @@ def _numbers(subject: Subject) -> str:
     threads = f"{where.threads} thread{'s' if where.threads != 1 else ''}"
     machine = f"torch {where.torch} on {where.device} with {threads}"
     return f"as the run did, to the last bit on the same machine, which had\n{machine}."
+
+
+def _init(subject: Subject) -> str:
+    """The file that the network begins with, where it begins with one."""
+    init = subject.spec.init
+    if init is None:
+        return ""
+    return f", and in the folder where it runs\n{init.job}.safetensors, which `anneal export {init.job}` writes"
 
 
 def _plain(name: str) -> str:

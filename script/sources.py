@@ -13,7 +13,9 @@ from pathlib import Path
 
 from script.imports import Imports
 
-LIBRARIES = frozenset({"numpy", "polars", "pytorch_optimizer", "sklearn", "tokenizers", "torch", "torchmetrics"})
+LIBRARIES = frozenset(
+    {"numpy", "polars", "pytorch_optimizer", "safetensors", "sklearn", "tokenizers", "torch", "torchmetrics"}
+)
 """What a script may need beside the standard library."""
 OWN = frozenset({"api_schemas", "training"})
 """Rooms whose definitions stand in the script itself."""

@@ -20,6 +20,7 @@ from script.program import write_script
 from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
 from service.problems import documented
 from service.replies import Cursor, KnownDependency, Limit, Text, document, in_thread, page, reply, unchanged
+from service.warm_start import initial_model
 from storage import jobs
 from storage.datasets import get_dataset
 from storage.idempotency import Once
@@ -44,11 +45,13 @@ def submit_job(
     validate_only: Annotated[bool, Query(description="Check and plan, store nothing.")] = False,
 ) -> Response:
     """Submit a training job; it runs as soon as a worker is free."""
-    plan = make_plan(spec, _dataset(gateway, project, spec))
+    dataset = _dataset(gateway, project, spec)
+    plan = make_plan(spec, dataset)
+    init_sha256 = initial_model(gateway, project, plan, dataset)
     if validate_only:
         return reply(plan)
     request = Once.of(key, "POST /v1/jobs", spec.model_dump_json()) if key else None
-    job, again = jobs.submit(gateway.database, project, plan, request)
+    job, again = jobs.submit(gateway.database, project, plan, request, init_sha256)
     if not again:
         gateway.waker.wake(spec.resources.queue)
     return reply(job, 202, version=job.version, location=f"/v1/jobs/{job.id}")

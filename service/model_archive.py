@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import struct
 import zipfile
 from pathlib import Path
 from typing import IO, Any
 
 from api_schemas.datasets import Upload
 from api_schemas.jobs import Job
+from service.model_header import texts
 
 _BEGINNING = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip knows: the same model is the same bytes."""
@@ -61,15 +61,15 @@ def write_archive(file: IO[bytes], job: Job, model: Path) -> None:
         job: that trained the model.
         model: its stored file.
     """
-    preparation = _metadata(model)["preparation"]
-    texts = {
+    preparation = texts(model)["preparation"]
+    written = {
         "README.md": _card(job, json.loads(preparation)),
         "spec.json": job.spec.model_dump_json(indent=2) + "\n",
         "preparation.json": json.dumps(json.loads(preparation), indent=2) + "\n",
     }
     # Weights do not get smaller by being packed.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, text in texts.items():
+        for name, text in written.items():
             archive.writestr(zipfile.ZipInfo(name, _BEGINNING), text)
         whole = zipfile.ZipInfo("model.safetensors", _BEGINNING)
         whole.file_size = model.stat().st_size
@@ -77,15 +77,8 @@ def write_archive(file: IO[bytes], job: Job, model: Path) -> None:
             shutil.copyfileobj(stored, packed, 1 << 20)
 
 
-def _metadata(model: Path) -> dict[str, str]:
-    """The texts of a safetensors file: its header is JSON behind eight bytes that say how long it is."""
-    with model.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        return json.loads(file.read(length))["__metadata__"]
-
-
 def _card(job: Job, preparation: dict[str, Any]) -> str:
-    columns: list[dict[str, Any]] = preparation["columns"]
+    columns: list[dict[str, Any]] = preparation.get("columns", [])  # a language model has none
     shown = {column["name"]: [(column.get("categories") or [0.0])[0]] for column in columns[:3]}
     return _CARD.format(
         name=job.name,
@@ -100,7 +93,7 @@ def _card(job: Job, preparation: dict[str, Any]) -> str:
         )
         or "Nothing: no row was held back to judge by.",
         example=json.dumps(shown)[:-1] + (", ...}" if len(columns) > len(shown) else "}"),
-        answers="class names" if preparation["classes"] else "numbers in the target's own unit",
+        answers="class names" if preparation.get("classes") else "numbers in the target's own unit",
         columns=_table([(column["name"], _kind(column)) for column in columns]),
     )
 
@@ -109,8 +102,8 @@ def _facts(job: Job, preparation: dict[str, Any]) -> list[tuple[str, str]]:
     spec, where = job.spec, job.environment
     data = f"upload `{spec.dataset.id}`" if isinstance(spec.dataset, Upload) else spec.dataset.name
     facts = [("data", data), ("network", spec.model.name), ("parameters", f"{job.parameters or 0:,}")]
-    facts += [("predicts", preparation["target"])] if preparation["target"] else []
-    facts += [("classes", ", ".join(preparation["classes"]))] if preparation["classes"] else []
+    facts += [("predicts", preparation["target"])] if preparation.get("target") else []
+    facts += [("classes", ", ".join(preparation["classes"]))] if preparation.get("classes") else []
     facts += [("weights, SHA-256", f"`{job.weights_sha256}`")]
     return facts + ([("trained with", f"torch {where.torch} on {where.device}")] if where else [])
 

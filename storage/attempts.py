@@ -46,6 +46,8 @@ class Claim:
     """The upload's columns as arrays."""
     checkpoint_sha256: str | None
     """Where an earlier attempt got to."""
+    init_sha256: str | None
+    """The model to begin with."""
     steps_done: int
     rows_per_step: float
     """On average: an epoch's last step may be smaller."""
@@ -101,6 +103,7 @@ def claim(
             dataset=dataset_of(dataset) if dataset else None,
             arrays_sha256=dataset.arrays_sha256 if dataset else None,
             checkpoint_sha256=job.checkpoint_sha256,
+            init_sha256=job.init_sha256,
             steps_done=steps_done,
             rows_per_step=job.train_rows * job.spec.training.epochs / job.total_steps,
             metrics=job.metrics,

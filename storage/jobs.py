@@ -35,14 +35,23 @@ class JobFilter:
     created_before: datetime | None = None
 
 
-def submit(database: Database, project: str, plan: Plan, request: Once | None = None) -> tuple[Job, bool]:
+def submit(
+    database: Database, project: str, plan: Plan, request: Once | None = None, init_sha256: str | None = None
+) -> tuple[Job, bool]:
     """Store a job, queued; with its idempotency key in the same transaction.
+
+    Args:
+        database: where it goes.
+        project: whose it is.
+        plan: what it will do.
+        request: its idempotency key.
+        init_sha256: the stored model that it begins with.
 
     Returns:
         The job, and whether it had been submitted before under this key.
     """
     with database.write() as session:
-        return once(session, project, request, Job, lambda: _insert(session, project, plan))
+        return once(session, project, request, Job, lambda: _insert(session, project, plan, init_sha256))
 
 
 def get_job(database: Database, project: str, job_id: str) -> Job:
@@ -216,7 +225,7 @@ def _change(
         return once(session, project, request, Job, work)[0]
 
 
-def _insert(session: Session, project: str, plan: Plan) -> Job:
+def _insert(session: Session, project: str, plan: Plan, init_sha256: str | None) -> Job:
     spec = plan.spec
     job = JobRow(
         id=new_id("job"),
@@ -228,6 +237,7 @@ def _insert(session: Session, project: str, plan: Plan) -> Job:
         queue=spec.resources.queue,
         priority=spec.resources.priority,
         device=spec.resources.device,
+        init_sha256=init_sha256,
         total_steps=plan.total_steps,
         train_rows=plan.train_rows,
         parameters=plan.parameters,

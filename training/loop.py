@@ -24,6 +24,7 @@ from training.events import CheckpointDue, Diverged, Evaluation, Happening, Poin
 from training.model_file import save_model
 from training.recording import Recording
 from training.steps import Steps
+from training.transfer import take_weights
 
 __all__ = ["CheckpointDue", "Diverged", "Evaluation", "Happening", "Points", "Run"]
 
@@ -39,9 +40,10 @@ class Run:
         plan: `api_schemas.plan.make_plan`'s answer.
         data: as `training.data.prepare.prepare` made it from the same spec.
         device: where to train.
+        init: the model's file that the spec begins with, if it does.
     """
 
-    def __init__(self, spec: JobSpec, plan: Plan, data: Data, device: torch.device) -> None:
+    def __init__(self, spec: JobSpec, plan: Plan, data: Data, device: torch.device, init: Path | None = None) -> None:
         if spec.loss is None or len(data.train.y) != plan.train_rows:
             raise ValueError("spec, plan and data do not belong together; take the spec that is in the plan")
         make_deterministic(device)
@@ -50,6 +52,8 @@ class Run:
         dtype = getattr(torch, spec.training.precision)
         self._model = build_model(spec.model, data.shape, data.outputs).to(device, dtype)
         initialize(spec.model, self._model, data.train.x)
+        if spec.init:
+            take_weights(self._model, str(init), spec.init.weights)
         self._loss = build_loss(spec.loss, data.class_counts, spec.model).to(device, dtype)
         self._train, self._validation, self._test = (part.to(device) for part in data.parts)
         self._steps = Steps(spec, plan, self._model, self._loss, self._train)

@@ -27,6 +27,8 @@ class Assignment:
     """The upload's columns."""
     checkpoint: Path | None
     """Where to go on."""
+    init: Path | None
+    """The model to begin with."""
     folder: Path
     """Where its files go."""
     gpu: str | None
@@ -116,8 +118,6 @@ class Found:
     columns: list[Column]
     warnings: list[Fault]
     preview: Preview
-    target: str | None
-    """The column to predict, where a person or the file names one."""
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,7 @@ class Supervisor:
             dataset=claim.dataset,
             arrays=self._artifacts.path(claim.arrays_sha256) if claim.arrays_sha256 else None,
             checkpoint=self._artifacts.path(claim.checkpoint_sha256) if claim.checkpoint_sha256 else None,
+            init=self._artifacts.path(claim.init_sha256) if claim.init_sha256 else None,
             folder=folder,
             gpu=self._slot.gpu if claim.spec.resources.device != "cpu" else None,
             threads=self._slot.threads,

@@ -44,13 +44,13 @@ def _train(line: Connection, assignment: Assignment) -> None:
     arrays = load_arrays(assignment.arrays) if assignment.arrays else None
     plan = make_plan(assignment.spec, assignment.dataset)
     data = prepare(plan.spec, assignment.dataset, arrays)
-    run = Run(plan.spec, plan, data, device)
+    run = Run(plan.spec, plan, data, device, assignment.init)
     if assignment.checkpoint is not None:
         try:
             run.restore(assignment.checkpoint)
         except UnreadableCheckpoint as error:
             line.send(StartsOver(str(error)))
-            run = Run(plan.spec, plan, data, device)
+            run = Run(plan.spec, plan, data, device, assignment.init)
     line.send(Started(_environment(device)))
     for event in run.events():
         if isinstance(event, CheckpointDue):

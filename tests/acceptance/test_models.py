@@ -61,7 +61,11 @@ def test_columns_and_rows_are_two_ways_to_say_the_same(predict):
     ("body", "pointer", "said"),
     [
         ({"rows": [{"size": 1, "color": "black"}]}, "/rows", "did you mean 'color'"),
-        ({"rows": [{"size": 1, "colour": "black"}, {"size": "big", "colour": "black"}]}, "/rows/1/size", "finite number"),
+        (
+            {"rows": [{"size": 1, "colour": "black"}, {"size": "big", "colour": "black"}]},
+            "/rows/1/size",
+            "finite number",
+        ),
         ({"columns": {"size": [1, None], "colour": ["black", "black"]}}, "/columns/size/1", "no value"),
         ({"columns": {"size": [1, 2], "colour": ["black"]}}, "", "lengths"),
         ({"rows": []}, "/rows", "at least 1"),
@@ -158,3 +162,29 @@ def test_another_format_is_made_when_it_is_asked_for_and_kept(anneal, job, forma
         assert answer.headers["location"] == url
     assert answer.status_code == 200, answer.text
     assert anneal.client.get(url).headers["etag"] == answer.headers["etag"]
+
+
+def test_a_job_goes_on_from_the_weights_of_another(anneal, job):
+    spec = job["spec"] | {"training": {"epochs": 1}, "init": {"job": job["id"], "freeze": ["*"]}}
+    tuned = anneal.client.post("/v1/jobs", json=spec).json()
+    while not tuned["terminal"]:
+        tuned = anneal.client.get(f"/v1/jobs/{tuned['id']}", headers={"Prefer": "wait=30"}).json()
+    assert tuned["state"] == "succeeded", tuned["error"]
+    assert tuned["metrics"]["val/accuracy"]["last"] == job["metrics"]["val/accuracy"]["last"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer", "said"),
+    [
+        ({"model": {"name": "mlp", "hidden": [9]}}, "/init/weights/0", "0.weight [8, 3], here [9, 3]"),
+        ({"init": {"weights": ["9.*"]}}, "/init/weights/0", "no weight of that job"),
+        ({"init": {"freeze": ["9.*"]}}, "/training/layer_rates/9.*", "no weight has a name"),
+        ({"init": {"job": "job_nobody"}}, "/init/job", "no job"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_by_name(anneal, job, changes, pointer, said):
+    spec = job["spec"] | changes | {"init": {"job": job["id"]} | changes.get("init", {})}
+    answer = anneal.client.post("/v1/jobs", params={"validate_only": True}, json=spec)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert said in answer.json()["errors"][0]["message"]
