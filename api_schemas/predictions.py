@@ -1,10 +1,10 @@
-"""Predictions: raw rows go to a trained model, classes or numbers come back."""
+"""Predictions: raw rows or a prompt go to a trained model, classes, numbers or text come back."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Len, MinLen
+from annotated_types import Ge, Le, Len, MinLen
 from pydantic import ConfigDict, JsonValue, StringConstraints, model_validator
 
 from api_schemas.base import Reply, Schema
@@ -13,7 +13,7 @@ ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
 class PredictionRequest(Schema):
-    """The body of `POST .../predict`: columns as the dataset has them, row by row or column by column."""
+    """The body of `POST .../predict`: columns as the dataset has them, row by row or column by column, or a prompt."""
 
     model_config = ConfigDict(defer_build=False)  # as JobSpec's
 
@@ -21,11 +21,19 @@ class PredictionRequest(Schema):
     """One object a row, such as `[{"age": 61, "sex": "f"}]`; what a row leaves out, or null, is a missing value."""
     columns: Annotated[dict[ColumnName, Annotated[list[JsonValue], Len(1, 100_000)]], MinLen(1)] | None = None
     """One list a column, such as `{"age": [61, 47], "sex": ["f", "m"]}`; null is a missing value."""
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=100_000)] | None = None
+    """How a text begins that a language model shall go on with; it sees the last `context` tokens of it."""
+    length: Annotated[int, Ge(1), Le(10_000)] = 200
+    """How many tokens to write behind a prompt."""
+    temperature: Annotated[float, Ge(0), Le(100)] = 1.0
+    """What the scores of the tokens are divided by before chance decides; 0 always takes the likeliest."""
+    seed: Annotated[int, Ge(0), Le(2**63 - 1)] = 0
+    """The same seed writes the same text."""
 
     @model_validator(mode="after")
     def _one_form(self) -> PredictionRequest:
-        if (self.rows is None) == (self.columns is None):
-            raise ValueError("give the rows to predict either as `rows` or as `columns`")
+        if [self.rows, self.columns, self.prompt].count(None) != 2:
+            raise ValueError("give the rows to predict either as `rows` or as `columns`, or a `prompt` to go on with")
         if self.columns and len({len(values) for values in self.columns.values()}) > 1:
             lengths = ", ".join(f"{name} {len(values)}" for name, values in list(self.columns.items())[:10])
             raise ValueError(f"columns have one value a row, and these have different lengths: {lengths}")
@@ -50,7 +58,8 @@ class Prediction(Reply):
     classes: list[str] = []
     """The classes; empty where a number is predicted."""
     predictions: list[str] | list[float | None]
-    """The likeliest class, or the number in the target's own unit, of each row; null is no finite number."""
+    """The likeliest class, or the number in the target's own unit, of each row; null is no finite number. Of a prompt
+    the text that follows it."""
     probabilities: list[list[float | None]] | None = None
     """How likely each of the classes is, for each row; null where a number is predicted."""
 

@@ -12,6 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from training.data.prepare_text import TextPreparation
+from training.model_file import load_model
 from training.predict import Predictor
 
 Format = Literal["onnx", "pt2"]
@@ -57,7 +59,10 @@ def export(path: Path, format: Format, output: Path) -> None:  # noqa: A002 - th
     Raises:
         NotExported: when the format has no place for what the network does, or the answers differ.
     """
-    predictor = Predictor.load(path)
+    stored = load_model(path)
+    if isinstance(stored.preparation, TextPreparation):
+        raise NotExported("a language model is handed out as safetensors alone")
+    predictor = Predictor(stored)
     model = Answering(predictor).eval()
     rows = example_rows(predictor)
     write = _write_onnx if format == "onnx" else _write_pt2

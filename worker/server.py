@@ -12,22 +12,26 @@ import torch
 from api_schemas.errors import Fault, InvalidRequest
 from api_schemas.model_tasks import Export, PredictFile, PredictRows
 from api_schemas.predictions import Prediction, PredictionRequest
+from training.data.prepare_text import TextPreparation
 from training.data.reading import UnreadableTable
 from training.export import NotExported, export
+from training.model_file import load_model
 from training.predict import Predictor
 from training.predict_file import predict_file
+from training.predict_text import Writer
 from worker.messages import Question, Written
 from worker.process import limit_memory
 
 KEPT_MODELS = 8
 """How many models stay loaded; a further one takes the place of that which was asked least recently."""
 
+_READS_TEXT = "this model reads text, not columns; send it a prompt to go on with"
 _TOO_LARGE = Fault(pointer="", code="too_large", message="this does not fit into memory; ask for fewer rows at a time")
 
 
 def serve(line: Connection) -> None:
     """Answer one question after another: with a Prediction, with Written, or with the faults of the question."""
-    recent: OrderedDict[str, Predictor] = OrderedDict()
+    recent: OrderedDict[str, Predictor | Writer] = OrderedDict()
     while True:
         question: Question = line.recv()
         torch.set_num_threads(question.threads)
@@ -47,31 +51,48 @@ def serve(line: Connection) -> None:
             raise
 
 
-def _answer(question: Question, recent: OrderedDict[str, Predictor]) -> Prediction | Written:
+def _answer(question: Question, recent: OrderedDict[str, Predictor | Writer]) -> Prediction | Written:
     match question.asked:
         case Export(format=format_):
             export(question.model, format_, question.output)
             return Written(question.output)
         case PredictRows(request=request):
-            return _prediction(question.job_id, _loaded(question, recent), request)
+            model = _loaded(question, recent)
+            if isinstance(model, Writer):
+                return _continuation(question.job_id, model, request)
+            return _prediction(question.job_id, model, request)
         case PredictFile(format=format_, output=output):
             if question.file is None:
                 raise ValueError("a question about a file comes with it")
-            predict_file(_loaded(question, recent), question.file, format_, question.output, output)
+            model = _loaded(question, recent)
+            if isinstance(model, Writer):
+                raise InvalidRequest.at("/file", "reads_text", _READS_TEXT)
+            predict_file(model, question.file, format_, question.output, output)
             return Written(question.output)
 
 
-def _loaded(question: Question, recent: OrderedDict[str, Predictor]) -> Predictor:
+def _loaded(question: Question, recent: OrderedDict[str, Predictor | Writer]) -> Predictor | Writer:
     digest = question.model_sha256
     if digest not in recent:
-        recent[digest] = Predictor.load(Path(question.model))
+        stored = load_model(Path(question.model))
+        reads_text = isinstance(stored.preparation, TextPreparation)
+        recent[digest] = Writer(stored) if reads_text else Predictor(stored)
     recent.move_to_end(digest)
     while len(recent) > KEPT_MODELS:
         recent.popitem(last=False)
     return recent[digest]
 
 
+def _continuation(job_id: str, writer: Writer, request: PredictionRequest) -> Prediction:
+    if request.prompt is None:
+        raise InvalidRequest.at("/rows" if request.rows else "/columns", "reads_text", _READS_TEXT)
+    text = writer.write(request.prompt, request.length, request.temperature, request.seed)
+    return Prediction(job=job_id, target=None, predictions=[text])
+
+
 def _prediction(job_id: str, predictor: Predictor, request: PredictionRequest) -> Prediction:
+    if request.prompt is not None:
+        raise InvalidRequest.at("/prompt", "reads_columns", "this model reads columns, not text; send it rows")
     try:
         said = predictor.predict(request.by_column())
     except InvalidRequest as error:

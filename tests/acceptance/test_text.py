@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+import zipfile
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -58,6 +60,49 @@ def test_a_text_that_ships_with_python_needs_no_upload(anneal):
     job = finished(anneal, spec | {"training": {"epochs": 1, "batch_size": 16}, "split": {"test": 0.1}})
     assert job["state"] == "succeeded", job["error"]
     assert 0 < job["metrics"]["test/bits_per_character"]["last"] < 7
+
+
+@pytest.fixture(scope="module")
+def chain(anneal):
+    """A job that learned a chain of letters whose next one is all but certain."""
+    dataset = {"name": "markov_text", "n": 20_000, "order": 1, "noise": 0.001}
+    training = {"epochs": 2, "batch_size": 32}
+    model = {**GPT, "width": 16, "layers": 1}
+    return finished(
+        anneal, {"dataset": dataset, "model": model, "training": training, "optimizer": {"name": "adam", "lr": 0.01}}
+    )
+
+
+def test_a_language_model_goes_on_with_a_prompt_and_says_the_same_again(anneal, chain):
+    address = f"/v1/jobs/{chain['id']}/predict"
+    asked = {"prompt": "abcd", "length": 12, "temperature": 0}
+    answer, again = (anneal.client.post(address, json=asked) for _ in range(2))
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == again.json()
+    (text,) = answer.json()["predictions"]
+    steps = {(ord(after) - ord(before)) % 4 for before, after in pairwise(text)}
+    assert (len(text), len(steps)) == (12, 1)
+    warm = {**asked, "temperature": 50, "seed": 3}
+    assert anneal.client.post(address, json=warm).json() != answer.json()
+
+
+@pytest.mark.parametrize(
+    ("asked", "pointer"),
+    [({"prompt": "xyz"}, "/prompt"), ({"rows": [{"text": "abc"}]}, "/rows"), ({"columns": {"a": [1]}}, "/columns")],
+)
+def test_what_a_language_model_cannot_go_on_with_is_refused_at_its_place(anneal, chain, asked, pointer):
+    answer = anneal.client.post(f"/v1/jobs/{chain['id']}/predict", json=asked)
+    assert answer.status_code == 422, answer.text
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_a_language_model_is_handed_out_with_a_card(anneal, chain):
+    assert anneal.client.get(f"/v1/jobs/{chain['id']}/model").status_code == 200
+    with zipfile.ZipFile(io.BytesIO(anneal.client.get(f"/v1/jobs/{chain['id']}/model?format=zip").content)) as archive:
+        assert "gpt" in archive.read("README.md").decode()
+    refused = anneal.client.get(f"/v1/jobs/{chain['id']}/model?format=onnx")
+    assert refused.status_code == 422
+    assert "safetensors" in refused.json()["errors"][0]["message"]
 
 
 def test_what_is_no_text_is_refused_where_it_is_uploaded(anneal):
