@@ -118,6 +118,8 @@ class Found:
     columns: list[Column]
     warnings: list[Fault]
     preview: Preview
+    target: str | None
+    """The column to predict, where a person or the file names one."""
 
 
 @dataclass(frozen=True)
