@@ -57,7 +57,7 @@ def test_a_cnn_learns_the_images_and_is_judged_on_the_given_test_rows(anneal, mn
     job = anneal.client.post("/v1/jobs", json=spec).json()
     done = wait_until(lambda: (now := anneal.client.get(f"/v1/jobs/{job['id']}").json())["terminal"] and now, 60)
     assert done["state"] == "succeeded", done
-    assert done["metrics"]["test/accuracy"]["last"] > 0.9
+    assert done["metrics"]["test/accuracy"]["last"] > 0.85
 
 
 @pytest.mark.parametrize("what", ["pickled objects", "a path that leads out", "an image of 100,000 x 100,000"])
