@@ -12,7 +12,7 @@ import { Trouble } from "../ui.js";
 /** The dataset that was looked at last; kept while other views are looked at. @type {import("@preact/signals").Signal<any>} */
 export const dataset = signal(null);
 const TYPES = ["numeric", "category", "text"];
-const MISSING = ["error", "mean", "median", "most_frequent"];
+const MISSING = ["error", "mean", "median", "most_frequent", "indicator"];
 
 /** @param {{id?: string, onTarget: (id: string, target: string) => void}} props `id` of the dataset to show at first */
 export function DatasetCard({ id, onTarget }) {

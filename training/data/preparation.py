@@ -18,6 +18,8 @@ from training.build import evaluate
 from training.data.filling import stand_in
 from training.data.scaling import identity
 
+_ALL = slice(None)
+
 
 class BadData(Exception):
     """The rows that a job was given cannot be prepared; the message says which column and why, for people."""
@@ -120,9 +122,15 @@ class Description(Schema):
     array: Array | None = None
     """The axes of a row that is an array."""
 
-    def spread(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Inputs (rows, inputs) that are not yet rescaled, from raw columns (rows,) by name."""
-        return np.concatenate([column.spread(columns[column.name]) for column in self.columns], axis=1)
+    def spread(self, columns: Mapping[str, np.ndarray], rows: np.ndarray | slice = _ALL) -> np.ndarray:
+        """Inputs (rows, inputs) that are not yet rescaled, from rows of raw columns by name."""
+        count = len(columns[self.columns[0].name][rows])
+        inputs = np.empty((count, sum(column.width for column in self.columns)))
+        place = 0
+        for column in self.columns:
+            inputs[:, place : place + column.width] = column.spread(columns[column.name][rows])
+            place += column.width
+        return inputs
 
     @property
     def numeric(self) -> np.ndarray:
@@ -161,7 +169,10 @@ class Preparation:
         """A network's inputs (rows, inputs) from raw columns (rows,) by name."""
         inputs = self.description.spread(columns)
         numeric = self.description.numeric
-        inputs[:, numeric] = self.numeric.transform(_numbers(inputs, numeric))
+        rescaled = self.numeric.transform(_numbers(inputs, numeric))
+        if numeric.all():
+            return rescaled
+        inputs[:, numeric] = rescaled
         return inputs
 
     def transform_target(self, numbers: np.ndarray) -> np.ndarray:
@@ -207,17 +218,24 @@ def fit(
             _refuse_not_positive(spec.numeric, feature.name, feature.values)
     if scaled and spec.target:
         _refuse_not_positive(spec.target, description.target or "target", target)
-    inputs = described.spread({feature.name: feature.values[rows] for feature in features})
     return Preparation(
         description=described,
-        numeric=_fit(spec.numeric, _numbers(inputs, described.numeric), as_image(description.array)),
+        numeric=_fit_numbers(features, described, rows),
         target=_fit(spec.target, target[rows, None]) if scaled and spec.target else identity(1),
     )
 
 
+def _fit_numbers(features: Sequence[Feature], described: Description, rows: np.ndarray) -> Scaling:
+    entry, numeric = described.preprocessing.numeric, described.numeric
+    if entry.target is None:
+        return identity(int(numeric.sum()))
+    inputs = described.spread({feature.name: feature.values for feature in features}, rows)
+    return _fit(entry, _numbers(inputs, numeric), as_image(described.array))
+
+
 def _numbers(inputs: np.ndarray, numeric: np.ndarray) -> np.ndarray:
     """The inputs (rows, inputs) that are numbers, row after row in memory: sums round by the order that they take."""
-    return np.ascontiguousarray(inputs[:, numeric])
+    return inputs if numeric.all() else np.ascontiguousarray(inputs[:, numeric])
 
 
 def _fit(entry: PreprocessingEntry, values: np.ndarray, image: Image | None = None) -> TargetScaling:
