@@ -250,6 +250,8 @@ class Job(Reply):
     error: JobError | None = None
     parameters: int | None = None
     """How many numbers the network learns."""
+    flops_per_step: int | None = None
+    """Floating-point operations of a full step, forward and backward, of the network's matrices."""
     weights_sha256: str | None = None
     """Digest of the final weights; equal digests are equal networks."""
     environment: Environment | None = None
@@ -273,6 +275,8 @@ class Plan(Reply):
     total_steps: int
     parameters: int
     """How many numbers the network learns."""
+    flops_per_step: int
+    """Floating-point operations of a full step, forward and backward, of the network's matrices."""
     memory_bytes: int
     """Rough need of the trainer beyond PyTorch itself: data, weights, gradients, optimizer, activations."""
     seconds: float

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from api_schemas.advice.prospect import Prospect
 from api_schemas.advice.rules import advise
 from api_schemas.catalog.datasets import NamedDatasetEntry
-from api_schemas.catalog.layers import InputShape, as_image, multiplications, parameter_count, parameter_shapes
+from api_schemas.catalog.layers import InputShape, Layer, as_image, parameter_count, parameter_shapes
 from api_schemas.catalog.losses import LossEntry
 from api_schemas.catalog.tokenizers import Text
+from api_schemas.costs import memory_bytes, seconds, step_flops
 from api_schemas.datasets import Column, Dataset, Upload
 from api_schemas.encoding import embedded_values, embedding_width, inputs_of
 from api_schemas.errors import Fault, InvalidRequest
@@ -27,11 +28,6 @@ from api_schemas.text import text_of, windows_in
 MAX_CLASSES = 1000
 FEW_VALUES = 20
 """An unasked whole-number target with at most this many values is taken for classes, with more for a quantity."""
-
-# Measured for a small MLP step in PyTorch on one core: what every step costs, and the arithmetic rate beyond it.
-_SECONDS_A_STEP = 5e-4
-_FLOPS_A_SECOND = 2e10
-_BYTES_A_NUMBER = 4
 
 
 @dataclass(frozen=True)
@@ -92,15 +88,7 @@ def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
     Raises:
         InvalidRequest: with a pointer for each thing that would keep the job from training.
     """
-    text = text_of(spec, dataset)
-    if text:
-        spec, shape = _fit_text(spec, text)
-    elif isinstance(spec.dataset, Upload):
-        if dataset is None:
-            raise ValueError("a spec that names an upload needs its dataset")
-        spec, shape = _fit_upload(spec, dataset)
-    else:
-        spec, shape = _fit_named(spec, spec.dataset)
+    spec, shape = _fit(spec, dataset)
     train, validation, test = part_sizes(spec, dataset, shape)
     entering = input_shape(spec, dataset, shape.inputs)
     faults = _faults(spec, train, validation) + spec.model.faults(entering)
@@ -114,8 +102,6 @@ def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
     impossible = list(step_faults(spec, total_steps, steps_per_epoch, list(parameter_shapes(network))))
     if impossible:
         raise InvalidRequest.of(impossible)
-    parameters = parameter_count(network)
-    batch_seconds = _SECONDS_A_STEP + 6 * multiplications(network) * training.batch_size / _FLOPS_A_SECOND
     return Plan(
         spec=spec,
         train_rows=train,
@@ -123,11 +109,19 @@ def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
         test_rows=test,
         steps_per_epoch=steps_per_epoch,
         total_steps=total_steps,
-        parameters=parameters,
-        memory_bytes=_BYTES_A_NUMBER * ((5 if training.averaging else 4) * parameters + shape.rows * shape.inputs),
-        seconds=round(training.epochs * batches * spec.optimizer.passes * batch_seconds, 3),
+        parameters=parameter_count(network),
+        flops_per_step=step_flops(spec, network),
+        memory_bytes=memory_bytes(spec, network, entering, shape.rows),
+        seconds=round(seconds(spec, network, batches), 3),
         warnings=advise(Prospect(spec, train, steps_per_epoch, total_steps, entering, shape.scale_ratio)),
     )
+
+
+def architecture(spec: JobSpec, dataset: Dataset | None) -> tuple[Layer, InputShape]:
+    """The network of a spec that `make_plan` settled, before it is built, and what a row of its input is."""
+    spec, shape = _fit(spec, dataset)
+    entering = input_shape(spec, dataset, shape.inputs)
+    return spec.model.network(entering, output_width(spec, len(shape.class_counts))), entering
 
 
 def part_sizes(spec: JobSpec, dataset: Dataset | None, shape: Shape) -> tuple[int, int, int]:
@@ -146,14 +140,26 @@ def part_sizes(spec: JobSpec, dataset: Dataset | None, shape: Shape) -> tuple[in
     return windows[0], windows[1], windows[2]
 
 
+def _fit(spec: JobSpec, dataset: Dataset | None) -> tuple[JobSpec, Shape]:
+    """The spec with what its data decides filled in, and what of the data it has to fit."""
+    text = text_of(spec, dataset)
+    if text:
+        return _fit_text(spec, text)
+    if not isinstance(spec.dataset, Upload):
+        return _fit_named(spec, spec.dataset)
+    if dataset is None:
+        raise ValueError("a spec that names an upload needs its dataset")
+    return _fit_upload(spec, dataset)
+
+
 def _fit_text(spec: JobSpec, text: Text) -> tuple[JobSpec, Shape]:
     if spec.target is not None:
         message = "the target of a text is its next token; leave `target` out"
         raise InvalidRequest.at("/target", "target_is_fixed", message)
     if spec.model.window is None:
         message = (
-            f"this dataset is a text, and {spec.model.name!r} reads columns of numbers; use gpt, or upload a table under "
-            "a name such as data.csv"
+            f"this dataset is a text, and {spec.model.name!r} reads columns of numbers; use gpt, or upload a table "
+            "under a name such as data.csv"
         )
         raise InvalidRequest.at("/model/name", "needs_columns", message)
     vocabulary = spec.preprocessing.text.vocabulary(text)

@@ -144,6 +144,8 @@ class JobRow(Owned, Table):
     total_steps: Mapped[int]
     train_rows: Mapped[int]
     parameters: Mapped[int]
+    flops_per_step: Mapped[float | None]
+    """A whole number, which may be larger than an integer of the database."""
     warnings: Mapped[list[Advice]]
 
     state: Mapped[JobState]

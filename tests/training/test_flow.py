@@ -12,6 +12,8 @@ from api_schemas.catalog.activations import ActivationEntry
 from api_schemas.catalog.flow import entering, leaves, leaving
 from api_schemas.catalog.layers import InputShape, Layer, multiplications
 from api_schemas.catalog.models import ModelEntry
+from api_schemas.jobs import JobSpec
+from api_schemas.plan import make_plan
 from training.build import build_model
 
 TABLE = InputShape(9, categories={2: 4, 5: 7})
@@ -76,3 +78,26 @@ def test_the_multiplications_are_those_that_torch_counts(name):
         built(rows_of(shape))
     counted = counter.get_total_flops() / 2 / 4
     assert multiplications(described) == pytest.approx(counted, rel=0.02 if name in ("tcn", "tabm") else 0)
+
+
+def test_a_step_costs_what_torch_counts_forward_and_backward_but_for_the_gradient_of_the_input():
+    job = {"dataset": {"name": "digits"}, "model": {"name": "mlp", "hidden": [32, 16]}, "training": {"batch_size": 50}}
+    plan = make_plan(JobSpec.model_validate(job), None)
+    network = build_model(plan.spec.model, InputShape(64, (8, 8)), 10)
+    with FlopCounterMode(display=False) as counter:
+        network(torch.randn(50, 64)).sum().backward()
+    assert plan.flops_per_step == counter.get_total_flops() + 2 * 50 * 64 * 32
+    twice = plan.spec.training.model_copy(update={"accumulate_batches": 2})
+    assert make_plan(plan.spec.model_copy(update={"training": twice}), None).flops_per_step == 2 * plan.flops_per_step
+
+
+def test_the_memory_of_a_deep_network_is_that_of_what_its_layers_give():
+    """As large as what torch keeps for the gradient, within a factor of two."""
+    job = {"dataset": {"name": "digits"}, "model": {"name": "resnet", "blocks": 2}, "training": {"batch_size": 256}}
+    plan = make_plan(JobSpec.model_validate(job), None)
+    network = build_model(plan.spec.model, InputShape(64, (8, 8)), 10)
+    kept: dict[int, int] = {}
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.update({x.data_ptr(): x.nbytes}) or x, lambda x: x):
+        scores = network(torch.randn(256, 64))
+    assert scores.requires_grad
+    assert 0.5 < plan.memory_bytes / sum(kept.values()) < 2
