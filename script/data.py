@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from api_schemas.catalog.call import Call, Name
 from api_schemas.catalog.datasets import BundledEntry, NamedDatasetEntry
 from api_schemas.datasets import Column, Dataset, Format
@@ -13,6 +15,8 @@ from script.text import text
 from script.text_data import write_text
 
 _PLAIN = "training.data.plain"
+_EXAMPLES = "training.data.examples"
+_ENDINGS: dict[Format, str] = {"text": "txt", "images": "zip"}
 _SEPARATORS: dict[Format, str] = {"csv": ",;\t", "tsv": "\t"}
 """What may stand between two fields of a text file."""
 _READERS: dict[Format, str] = {"parquet": "read_parquet", "feather": "read_feather", "jsonl": "read_json_lines"}
@@ -51,7 +55,7 @@ def _load_upload(page: Page, subject: Subject) -> None:
     page.imports.module("sys")
     page.code(
         f"""
-if len(sys.argv) != 2:
+if len(sys.argv) != {1 + max(1, len(dataset.files))}:
     raise SystemExit(f"usage: python {{sys.argv[0]}} {example(dataset)}")
 """
     )
@@ -59,8 +63,10 @@ if len(sys.argv) != 2:
 
 
 def example(dataset: Dataset) -> str:
-    """What the uploaded file may be called."""
-    return f"data.{'txt' if dataset.format == 'text' else dataset.format}"
+    """What the uploaded files may be called; where there are several, a name tells what is in a file."""
+    if len(dataset.files) > 1:
+        return " ".join(re.sub(r"[^\w.-]", "_", file.name) for file in dataset.files)
+    return f"data.{_ENDINGS.get(dataset.format, dataset.format)}"
 
 
 def _read(page: Page, dataset: Dataset) -> list[str]:
@@ -68,7 +74,22 @@ def _read(page: Page, dataset: Dataset) -> list[str]:
     if dataset.format in _SEPARATORS:
         call = Call(f"{_PLAIN}.read_text", (path, _SEPARATORS[dataset.format]))
         return [page.line("columns, decimal_comma = ", call)]
-    return [page.line("columns = ", Call(f"{_PLAIN}.{_READERS[dataset.format]}", (path,)))]
+    if dataset.format in _READERS:
+        return [page.line("columns = ", Call(f"{_PLAIN}.{_READERS[dataset.format]}", (path,)))]
+    found = Call(f"{_EXAMPLES}.examples", (Name("arrays"), dataset.target))
+    return [_read_arrays(page, dataset), page.line("columns = ", Call(f"{_EXAMPLES}.columns_of", (found,)))]
+
+
+def _read_arrays(page: Page, dataset: Dataset) -> str:
+    path = Name("sys.argv[1]")
+    if dataset.format == "idx":
+        read = Call("training.data.array_files.read_idx_files", (Name("sys.argv[1:]"),))
+        return page.line("arrays = ", Call(f"{_EXAMPLES}.name_idx", (read,)))
+    if dataset.format == "images":
+        channels, height, width = next(column.stats.shape for column in dataset.columns if column.type == "array")
+        images = (path, "L" if channels == 1 else "RGB", height, width)
+        return page.line("arrays = ", Call("training.data.image_files.read_images", images))
+    return page.line("arrays = ", Call(f"training.data.array_files.read_{dataset.format}", (path,)))
 
 
 def _take_columns(page: Page, subject: Subject) -> list[str]:
@@ -76,6 +97,8 @@ def _take_columns(page: Page, subject: Subject) -> list[str]:
 
     def numbers(column: Column) -> Call:
         cells = Name(f"columns[{text(column.name)}]")
+        if column.type == "array":
+            return Call(f"{_EXAMPLES}.flat_numbers", (cells,))
         if column.stats.dates:
             return Call(f"{_PLAIN}.as_days", (cells,))
         return Call(f"{_PLAIN}.as_numbers", (cells, *comma))

@@ -6,7 +6,7 @@ import sys
 
 from script.text import WIDTH
 
-_INSTALLED_AS = {"pytorch_optimizer": "pytorch-optimizer", "sklearn": "scikit-learn"}
+_INSTALLED_AS = {"PIL": "pillow", "pytorch_optimizer": "pytorch-optimizer", "sklearn": "scikit-learn"}
 
 
 class Imports:

@@ -14,7 +14,7 @@ from pathlib import Path
 from script.imports import Imports
 
 LIBRARIES = frozenset(
-    {"numpy", "polars", "pytorch_optimizer", "safetensors", "sklearn", "tokenizers", "torch", "torchmetrics"}
+    {"PIL", "numpy", "polars", "pytorch_optimizer", "safetensors", "sklearn", "tokenizers", "torch", "torchmetrics"}
 )
 """What a script may need beside the standard library."""
 OWN = frozenset({"api_schemas", "training"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import struct
+from collections.abc import Sequence
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,11 @@ def read_idx(path: str | Path) -> np.ndarray:
     with open_idx(path) as file:
         kind, shape = idx_header(file)
         return np.frombuffer(file.read(), kind).reshape(shape)
+
+
+def read_idx_files(paths: Sequence[str]) -> dict[str, np.ndarray]:
+    """The arrays of several IDX files by their paths."""
+    return {path: read_idx(path) for path in paths}
 
 
 def open_idx(path: str | Path) -> BufferedIOBase:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -93,14 +94,14 @@ def name_idx(files: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The arrays of IDX files under names that tell what they are; labels have one axis, MNIST calls test rows `t10k`.
 
     Args:
-        files: arrays by the names of their files.
+        files: arrays by the names, or the paths, of their files.
 
     Raises:
         ValueError: for people, when two files are the same thing.
     """
     named: dict[str, np.ndarray] = {}
     for file, array in files.items():
-        said = re.search("t10k|test|val", file.lower())
+        said = re.search("t10k|test|val", Path(file).name.lower())
         part = {"t10k": "test"}.get(said.group(), said.group()) if said else "train"
         name = f"{'y' if array.ndim == 1 else 'x'}_{part}"
         if name in named:
@@ -124,6 +125,11 @@ def channels_first(x: np.ndarray) -> np.ndarray:
 def flat(x: np.ndarray) -> np.ndarray:
     """Rows (rows, width): each array in the order of its axes, the last one fastest."""
     return np.ascontiguousarray(x).reshape(len(x), -1)
+
+
+def flat_numbers(x: np.ndarray) -> np.ndarray:
+    """The same rows (rows, width) as float64."""
+    return flat(x).astype(np.float64)
 
 
 def _roles(arrays: Mapping[str, np.ndarray], target: str | None) -> dict[tuple[str, str], str]:
