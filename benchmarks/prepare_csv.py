@@ -1,8 +1,8 @@
 """What the preparation of a large CSV costs, against what polars itself needs for the same.
 
-Each runs in a process of its own, in turn: Anneal's reading of an upload, from the file to the stored arrays with types,
-statistics and warnings; and a program of a few lines in polars that reads the file, asks for the same statistics and
-writes the columns. The goal is 1.5 times the time and twice the memory at most.
+Each runs in a process of its own, in turn: Anneal's reading of an upload, from the file to the stored arrays with
+types, statistics and warnings; and a program of a few lines in polars that reads the file, asks for the same statistics
+and writes the columns. The goal is 1.5 times the time and twice the memory at most.
 
     python benchmarks/prepare_csv.py [--rows 1000000] [--rounds 3]
 """
@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+
+from training.data.tables import inspect, save_arrays
 
 COLOURS = ["red", "green", "blue", "violet", "grey"]
 
@@ -51,8 +53,6 @@ def by_polars(path: Path, out: Path) -> None:
 
 
 def by_anneal(path: Path, out: Path) -> None:
-    from training.data.tables import inspect, save_arrays
-
     found = inspect(path, "csv", target="y")
     assert len(found.columns) == 50
     save_arrays(out, found.arrays)
@@ -65,15 +65,12 @@ def measure(how: str, path: Path) -> dict[str, float]:
 
 
 def alone(how: str, path: Path) -> None:
-    import training.data.tables  # noqa: F401, PLC0415 - the time to import is not the file's
-
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         {"polars": by_polars, "anneal": by_anneal}[how](path, Path(folder) / "out")
         seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"seconds": seconds, "bytes": peak * 1024, "bytes_before": before * 1024}))
+    print(json.dumps({"seconds": seconds, "bytes": peak * 1024}))
 
 
 def main() -> None:
@@ -88,9 +85,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
         write_table(path, asked.rows)
-        print(
-            f"polars {pl.__version__}, {pl.thread_pool_size()} threads; {asked.rows:,} x 50, {path.stat().st_size:,} bytes"
-        )
+        size = f"{asked.rows:,} x 50, {path.stat().st_size:,} bytes"
+        print(f"polars {pl.__version__}, {pl.thread_pool_size()} threads; {size}")
         taken = [{how: measure(how, path) for how in ("polars", "anneal")} for _ in range(asked.rounds)]
     for what, unit, size in (("seconds", "s", 1), ("bytes", "MB", 1e6)):
         values = {how: statistics.median(turn[how][what] / size for turn in taken) for how in ("polars", "anneal")}
