@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le, Lt, MaxLen, MinLen
@@ -23,8 +25,17 @@ Share = Annotated[float, Ge(0), Lt(1)]
 Axes = Annotated[tuple[Annotated[int, Ge(1), Le(10**6)], ...], Strict(strict=False), MinLen(1), MaxLen(3)]
 
 
+@cache
+def _of_operators() -> EntryPoints:
+    """The models that packages beside ours bring along, by name."""
+    return entry_points(group="anneal.models")
+
+
 class ModelEntry(Entry):
-    """A network's architecture; its input and output widths follow from the dataset."""
+    """A network's architecture; its input and output widths follow from the dataset.
+
+    An operator adds one by an entry point of the group `anneal.models`.
+    """
 
     kind = "models"
 
@@ -32,6 +43,17 @@ class ModelEntry(Entry):
     """What the weights are before the first step."""
     output_activation: Activation | None = None
     """What bends the network's outputs. Left out, they are plain scores, as every loss of the catalog wants them."""
+
+    @classmethod
+    def names(cls) -> list[str]:
+        added = _of_operators().names if cls is ModelEntry else set[str]()
+        return list(dict.fromkeys([*super().names(), *sorted(added)]))
+
+    @classmethod
+    def find(cls, name: str) -> type[Entry] | None:
+        if cls is ModelEntry and name in _of_operators().names:
+            _of_operators()[name].load()  # which makes it one of the classes below this one
+        return super().find(name)
 
     @property
     def uses_batch_statistics(self) -> bool:
