@@ -10,6 +10,7 @@ import { CatalogView } from "./views/catalog.js";
 import { DatasetsView } from "./views/datasets.js";
 import { JobView } from "./views/job.js";
 import { JobsView } from "./views/jobs.js";
+import { ModelsView } from "./views/models.js";
 import { NewJobView } from "./views/new.js";
 import { WorkersView } from "./views/workers.js";
 
@@ -21,6 +22,7 @@ const KEYS = [
   ["j", "jobs", () => (location.hash = "#/")],
   ["n", "new job", () => (location.hash = "#/new")],
   ["d", "datasets", () => (location.hash = "#/datasets")],
+  ["m", "models", () => (location.hash = "#/models")],
   ["c", "catalog", () => (location.hash = "#/catalog")],
   ["w", "workers", () => (location.hash = "#/workers")],
   ["l", "log or linear loss", () => tell("l")],
@@ -45,6 +47,7 @@ function find(hash) {
   if (noun === "new") return { title: "New job", at: "#/new", view: html`<${NewJobView} datasetId=${id} />` };
   if (noun === "catalog") return { title: name || "Catalog", at: "#/catalog", view: html`<${CatalogView} kind=${id} name=${name} />` };
   if (noun === "datasets") return { title: "Datasets", at: "#/datasets", view: html`<${DatasetsView} />` };
+  if (noun === "models") return { title: "Models", at: "#/models", view: html`<${ModelsView} />` };
   if (noun === "workers") return { title: "Workers", at: "#/workers", view: html`<${WorkersView} />` };
   return { title: "Jobs", at: "#/", view: html`<${JobsView} />` };
 }
@@ -64,7 +67,7 @@ function App() {
   return html`<a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
     <nav aria-label="Main">
       <a class="brand" href="#/" aria-label="Anneal"><img src="/assets/favicon.svg" alt="" width="24" height="24" /><span>Anneal</span></a>
-      ${link("#/", "Jobs")} ${link("#/new", "New job")} ${link("#/datasets", "Datasets")} ${link("#/catalog", "Catalog")} ${link("#/workers", "Workers")}
+      ${link("#/", "Jobs")} ${link("#/new", "New job")} ${link("#/datasets", "Datasets")} ${link("#/models", "Models")} ${link("#/catalog", "Catalog")} ${link("#/workers", "Workers")}
       <a class="end" href="/docs">API</a>
       <button class="quiet" aria-label="Keyboard keys" title="Keyboard keys" onClick=${() => (help.value = true)}>?</button>
     </nav>

@@ -30,7 +30,7 @@ export function usePages(path, filters = {}) {
     first.value = null;
     older.value = [];
     next.value = undefined;
-    const busy = () => first.value?.data.some((/** @type {any} */ one) => !one.terminal);
+    const busy = () => first.value?.data.some((/** @type {any} */ one) => one.terminal === false);
     return poll(
       address,
       (page) => {

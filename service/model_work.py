@@ -37,7 +37,7 @@ async def ask(gateway: Gateway, project: str, job_id: str, asked: Asked) -> Mode
 async def answered(gateway: Gateway, project: str, task: ModelTask) -> ModelTask:
     """The task once it is done, or as it is when the time is up; raises as `ask` does."""
     if task.state == "waiting":
-        await gateway.watch.change(task.id, task.version, ANSWER_IS_AWAITED_SECONDS)
+        await gateway.watch.change(task.id, task.version, ANSWER_IS_AWAITED_SECONDS, soon=True)
         task = await in_thread(lambda: model_tasks.get_task(gateway.database, project, task.id))
     if task.state == "failed":
         raise InvalidRequest.of(task.faults)

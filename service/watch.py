@@ -15,6 +15,7 @@ from storage.versions import read_versions
 log = structlog.get_logger()
 
 TICK_SECONDS = 0.1
+_SHORTEST_TICK_SECONDS = 0.01
 
 
 class Watch:
@@ -24,10 +25,17 @@ class Watch:
         self._database = database
         self._listeners: dict[str, dict[asyncio.Event, int]] = defaultdict(dict)
         self._task: asyncio.Task[None] | None = None
+        self._tick = TICK_SECONDS
         self.closing = False
 
-    async def change(self, identifier: str, version: int, seconds: float) -> bool:
+    async def change(self, identifier: str, version: int, seconds: float, *, soon: bool = False) -> bool:
         """Wait until the object has another version than the given one.
+
+        Args:
+            identifier: which object.
+            version: that is known.
+            seconds: how long to wait at most.
+            soon: whether it may be a matter of milliseconds: the next looks follow each other faster.
 
         Returns:
             Whether it has; False when the time is up, or the gateway stops.
@@ -36,6 +44,8 @@ class Watch:
             return False
         changed = asyncio.Event()
         self._listeners[identifier][changed] = version
+        if soon:
+            self._tick = _SHORTEST_TICK_SECONDS
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look())
         try:
@@ -64,7 +74,8 @@ class Watch:
                 log.warning("watch_interrupted", error=error.detail)
             else:
                 self._wake(versions)
-            await asyncio.sleep(TICK_SECONDS)
+            tick, self._tick = self._tick, min(2 * self._tick, TICK_SECONDS)
+            await asyncio.sleep(tick)
 
     def _wake(self, versions: dict[str, int]) -> None:
         for identifier, listeners in self._listeners.items():

@@ -11,6 +11,7 @@ import { asProblem, fetchCurves, follow } from "../live.js";
 import { bestOf, lossOf, scoresOf, takesLog, testsOf } from "../metrics.js";
 import { asCurl, leaves, pretty, shortSpec } from "../spec.js";
 import { announcement, Copy, FileLink, Progress, State, Trouble } from "../ui.js";
+import { ModelFiles } from "./models.js";
 import { draft } from "./new.js";
 
 /** What can be asked of a job in each state. @type {Record<string, string[]>} */
@@ -182,6 +183,7 @@ function Spec({ job }) {
     </header>
     <${Trouble} problem=${problem.value} />
     ${spec && html`<dl class="leaves">${leaves(spec).map(([path, value]) => html`<div><dt>${path}</dt><dd>${value}</dd></div>`)}</dl>`}
+    ${job.state === "succeeded" && html`<div class="note">Model: <${ModelFiles} job=${job.id} /></div>`}
     ${job.environment && html`<p class="note">torch ${job.environment.torch} · ${job.environment.device} · ${job.environment.threads} threads ·
       ${job.environment.deterministic ? " the same spec gives the same bits here" : " not deterministic"}</p>`}
   </section>`;
