@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 
 from api_schemas.datasets import Column, PartName, Role, Split, SplitMethod
 from api_schemas.errors import InvalidRequest
@@ -18,6 +20,12 @@ _SPELLINGS: dict[str, PartName] = {
 }
 _ROLES: dict[str, Role] = {"grouped": "group", "column": "split"}
 """The role of the column that a method goes by."""
+
+
+def file_part(name: str) -> PartName | None:
+    """Which part a file holds by a word of its name, as in `test.csv` or `faces-train.csv`; None where none tells."""
+    words = re.findall(r"[a-z]+", PurePath(name).name.lower())
+    return next((_SPELLINGS[word] for word in words if word in _SPELLINGS), None)
 
 
 def split_sizes(rows: int, validation: float, test: float) -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ from api_schemas.catalog.call import Call, Name
 from api_schemas.catalog.datasets import BundledEntry, NamedDatasetEntry
 from api_schemas.datasets import Column, Dataset, Format
 from api_schemas.encoding import encoding_of
-from api_schemas.splits import named_parts
+from api_schemas.splits import file_part, named_parts
 from script.page import Page
 from script.subject import Subject
 from script.text import text
@@ -19,7 +19,12 @@ _EXAMPLES = "training.data.examples"
 _ENDINGS: dict[Format, str] = {"text": "txt", "images": "zip"}
 _SEPARATORS: dict[Format, str] = {"csv": ",;\t", "tsv": "\t"}
 """What may stand between two fields of a text file."""
-_READERS: dict[Format, str] = {"parquet": "read_parquet", "feather": "read_feather", "jsonl": "read_json_lines"}
+_READERS: dict[Format, str] = {
+    **dict.fromkeys(("csv", "tsv"), "read_text"),
+    "parquet": "read_parquet",
+    "feather": "read_feather",
+    "jsonl": "read_json_lines",
+}
 
 _AS_FLOAT = {True: ".astype(float)", False: ""}
 """What makes codes numbers to compute with."""
@@ -70,14 +75,24 @@ def example(dataset: Dataset) -> str:
 
 
 def _read(page: Page, dataset: Dataset) -> list[str]:
-    path = Name("sys.argv[1]")
-    if dataset.format in _SEPARATORS:
-        call = Call(f"{_PLAIN}.read_text", (path, _SEPARATORS[dataset.format]))
-        return [page.line("columns, decimal_comma = ", call)]
     if dataset.format in _READERS:
-        return [page.line("columns = ", Call(f"{_PLAIN}.{_READERS[dataset.format]}", (path,)))]
+        return _read_tables(page, dataset)
     found = Call(f"{_EXAMPLES}.examples", (Name("arrays"), dataset.target))
     return [_read_arrays(page, dataset), page.line("columns = ", Call(f"{_EXAMPLES}.columns_of", (found,)))]
+
+
+def _read_tables(page: Page, dataset: Dataset) -> list[str]:
+    separators = _SEPARATORS.get(dataset.format)
+    several = len(dataset.files) > 1
+    path = Name("path" if several else "sys.argv[1]")
+    call = Call(f"{_PLAIN}.{_READERS[dataset.format]}", (path, *([separators] if separators else [])))
+    if not several:
+        return [page.line("columns, decimal_comma = " if separators else "columns = ", call)]
+    parts = [part for file in dataset.files if (part := file_part(file.name))]
+    tables = Name("[columns for columns, _ in tables]" if separators else "tables")
+    lines = [page.line("tables = [", call, " for path in sys.argv[1:]]")]
+    lines.append(page.line("columns = ", Call(f"{_PLAIN}.joined", (tables, parts))))
+    return [*lines, "decimal_comma = tables[0][1]"] if separators else lines
 
 
 def _read_arrays(page: Page, dataset: Dataset) -> str:

@@ -7,7 +7,8 @@ from multiprocessing.connection import Connection
 
 from training.data.arrays import ARRAYS, inspect_arrays
 from training.data.refusal import UnreadableTable
-from training.data.tables import Inspection, inspect, save_arrays
+from training.data.several import inspect_tables
+from training.data.tables import Inspection, save_arrays
 from training.data.text_files import inspect_text
 from worker.messages import Found, Reading, RowsRead
 
@@ -26,12 +27,13 @@ def read(line: Connection) -> None:
 
 def _inspect(reading: Reading, tell: Callable[[int], None]) -> Inspection:
     asked = (reading.choices, reading.target)
+    files = {file.name: file.path for file in reading.files}
+    if len(files) < len(reading.files):
+        raise UnreadableTable("same_name", "two of the files have the same name; give each its own")
     if reading.format in ARRAYS:
-        files = {file.name: file.path for file in reading.files}
         return inspect_arrays(files, reading.format, *asked, limits=reading.limits)
-    if len(reading.files) > 1:
-        raise UnreadableTable("several_files", f"{reading.format} files are taken one at a time")
-    path = reading.files[0].path
-    if reading.format == "text":
-        return inspect_text(path, *asked, limits=reading.limits)
-    return inspect(path, reading.format, *asked, limits=reading.limits, tell=tell)
+    if reading.format != "text":
+        return inspect_tables(files, reading.format, *asked, limits=reading.limits, tell=tell)
+    if len(files) > 1:
+        raise UnreadableTable("several_files", "texts are taken one at a time; put all into one file")
+    return inspect_text(reading.files[0].path, *asked, limits=reading.limits)

@@ -12,6 +12,7 @@ from api_schemas.datasets import ColumnChoice, Dataset
 from script.program import write_script
 from tests.script.runs import job_of, played, trained
 from training.data import plain
+from training.data.several import inspect_tables
 from training.data.tables import inspect
 
 ROWS = 60
@@ -87,6 +88,23 @@ def told(tmp_path_factory):
             scripts.append([str(program), str(path)])
             expected[form, name] = trained(job, folder, dataset_of(found, said), found.arrays)
     return expected, dict(zip(expected, played(scripts, folder), strict=True))
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_script_of_several_files_takes_them_all_and_keeps_their_parts(tmp_path, form):
+    frame = pl.DataFrame(table()).drop("remark", "").rename({" size ": "size"})
+    files = {f"{part}.{form}": tmp_path / f"{part}.{form}" for part in ("train", "test")}
+    for path, rows in zip(files.values(), (frame[:40], frame[40:]), strict=True):
+        rows.write_csv(path) if form == "csv" else rows.write_parquet(path)
+    found = inspect_tables(files, form, [choice for choice in CHOICES if choice.name != "remark"])
+    uploaded = [{"name": name, "sha256": "", "bytes": 0} for name in files]
+    dataset = Dataset.model_validate(dataset_of(found, form).model_dump() | {"files": uploaded})
+    job = job_of({"dataset": {"id": "ds_1"}, "target": "sold", "training": {"epochs": 2, "batch_size": 8}}, dataset)
+    (tmp_path / "run.py").write_text(write_script(job, dataset))
+    expected = trained(job, tmp_path, dataset, found.arrays)
+    (printed,) = played([[str(tmp_path / "run.py"), *map(str, files.values())]], tmp_path)
+    assert printed == expected
+    assert any("test/accuracy" in line for line in expected)
 
 
 def test_a_step_without_a_solution_ends_the_script_where_it_ended_the_run(tmp_path):

@@ -59,6 +59,20 @@ def read_json_lines(path: str) -> dict[str, pl.Series]:
     return present(table.columns, plain_types(table))
 
 
+def joined(tables: Sequence[dict[str, pl.Series]], parts: Sequence[str]) -> dict[str, pl.Series]:
+    """The rows of several tables one after the other, by column.
+
+    Args:
+        tables: of the same columns, in any order.
+        parts: which part each of them is, for the column `split`; none where they are not told apart.
+    """
+    columns = {name: pl.concat([table[name] for table in tables]) for name in tables[0]}
+    if parts:
+        rows = [len(next(iter(table.values()))) for table in tables]
+        columns["split"] = pl.Series(np.repeat(parts, rows), dtype=pl.String)
+    return columns
+
+
 def plain_types(table: Frame) -> Frame:
     """The same table, each column Float64 or text."""
     numbers = selectors.integer() | selectors.float()
