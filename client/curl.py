@@ -55,11 +55,11 @@ def _headers(request: httpx.Request) -> list[str]:
 
 
 def _body(request: httpx.Request) -> list[str]:
-    form: dict[str, str] | None = request.extensions.get("form")
+    form: list[tuple[str, str]] | None = request.extensions.get("form")
     if form is not None:
         return [
             f"{'-F' if value.startswith('@') and name == 'file' else '--form-string'} {shlex.quote(f'{name}={value}')}"
-            for name, value in form.items()
+            for name, value in form
         ]
     body = request.read()
     if not body:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TypeAlias
 
@@ -28,39 +28,46 @@ class Datasets(Resource[D]):
     @Endpoint
     def upload(
         self,
-        file: File,
-        *,
+        *files: File,
         name: str | None = None,
         target: str | None = None,
         columns: Sequence[ColumnChoice] = (),
+        image_size: tuple[int, int] | None = None,
     ) -> Flow[Dataset]:
-        """Send a table, 64 KiB at a time.
+        """Send a table, arrays or images, 64 KiB at a time.
 
         A small one has been read when this returns; `wait` returns when a large one has.
 
         Args:
-            file: CSV, TSV or Parquet. A file object that cannot go back to its start is sent once, without retries.
-            name: by default the file's.
+            files: a table, arrays or a zip of images; several files are one dataset, such as the four of MNIST. A file
+                object that cannot go back to its start is sent once, without retries.
+            name: by default the first file's.
             target: the column that jobs learn to predict unless they say otherwise.
             columns: what you know of columns that would be inferred otherwise.
+            image_size: height and width to which the images of a zip are resized; by default the size of nearly all.
 
         Raises:
             OSError: when the file cannot be read.
-            InvalidRequest: when it is no table, which small files are told at once.
+            InvalidRequest: when they cannot be used, which small files are told at once.
             PayloadTooLarge: when the operator allows fewer bytes.
         """
-        with opened(file) as (stream, filename):
-            given = {"name": name, "target": target, "columns": _columns(columns)}
+        with ExitStack() as stack:
+            streams = [stack.enter_context(opened(file)) for file in files]
+            size = "x".join(map(str, image_size)) if image_size else None
+            given = {"name": name, "target": target, "columns": _columns(columns), "image_size": size}
             fields = {key: value for key, value in given.items() if value is not None}
             request = self._request(
                 "POST",
                 "/v1/datasets",
                 data=fields,
-                files={"file": (filename, stream)},
-                extensions={"form": {"file": f"@{getattr(stream, 'name', '-')}", **fields}},
+                files=[("file", (filename, stream)) for stream, filename in streams],
+                extensions={
+                    "form": [*(("file", f"@{getattr(stream, 'name', '-')}") for stream, _ in streams), *fields.items()]
+                },
                 read_seconds=_ANSWER_SECONDS,
             )
-            response = yield from exchange(request, self._retries if stream.seekable() else 0)
+            again = all(stream.seekable() for stream, _ in streams)
+            response = yield from exchange(request, self._retries if again else 0)
         return decode(response, Dataset)
 
     @Endpoint

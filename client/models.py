@@ -112,7 +112,7 @@ class Models(Resource[D]):
                 self._path(reference, "predict"),
                 params={"output": written},
                 files={"file": (filename, stream)},
-                extensions={"form": {"file": f"@{getattr(stream, 'name', '-')}"}},
+                extensions={"form": [("file", f"@{getattr(stream, 'name', '-')}")]},
                 read_seconds=_ANSWER_SECONDS,
             )
             return (yield from self._save(request, Path(output)))

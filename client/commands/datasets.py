@@ -17,14 +17,22 @@ app = typer.Typer(help="Tables to train on.", no_args_is_help=True)
 @app.command()
 def add(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV, TSV or Parquet.")],
-    name: Annotated[str | None, typer.Option(help="For people; by default the file's.")] = None,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            exists=True, dir_okay=False, help="A table, arrays or a zip of images; several are one dataset."
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(help="For people; by default the first file's.")] = None,
     target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
+    image_size: Annotated[
+        tuple[int, int] | None, typer.Option(help="Height and width to which the images of a zip are resized.")
+    ] = None,
 ) -> None:
-    """Upload a table and show what was read in it."""
+    """Upload a table, arrays or images and show what was read in them."""
     terminal = terminal_of(context)
     with terminal.client() as client:
-        uploaded = client.datasets.upload(file, name=name, target=target)
+        uploaded = client.datasets.upload(*files, name=name, target=target, image_size=image_size)
         dataset = client.datasets.wait(uploaded.id)
     if terminal.json:
         terminal.dump(dataset)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from client import Client
 from tests.servers import wait_until
 from tests.training.test_arrays import HOSTILE, idx
 
@@ -80,3 +85,23 @@ def test_an_image_size_that_is_none_is_refused(anneal, size):
 def test_files_of_two_kinds_are_no_dataset(anneal):
     answer = upload(anneal.client, {"a.csv": b"a,b\n1,2\n", "b.npz": b"PK"})
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "several_formats")
+
+
+def test_the_command_and_the_client_take_several_files(anneal, tmp_path):
+    paths = [tmp_path / name for name in list(MNIST)[:2]]
+    for path in paths:
+        path.write_bytes(MNIST[path.name])
+    environment = {**os.environ, "ANNEAL_URL": anneal.url}
+    command = [
+        sys.executable,
+        "-c",
+        "from client.command import main; main()",
+        "--json",
+        "datasets",
+        "add",
+        *map(str, paths),
+    ]
+    told = json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
+    assert (told["rows"], len(told["files"])) == (1400, 2)
+    with Client(anneal.url) as client:
+        assert client.datasets.upload(*paths).sha256 == told["sha256"]
