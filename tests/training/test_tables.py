@@ -291,6 +291,21 @@ def test_what_will_disturb_training_is_said(upload):
     }
 
 
+def test_missing_values_dates_and_rare_classes_are_said_with_their_place(upload):
+    rows = "".join(
+        f"2024-01-{i % 28 + 1:02},{'' if i in (4, 9) else i % 7},{'rare' if i < 3 else 'common'}\n" for i in range(60)
+    )
+    found = upload("when,gap,kind\n" + rows, target="kind")
+    said = {(fault.pointer, fault.code): fault.message for fault in found.warnings}
+    assert said.keys() == {
+        ("/columns/0", "read_as_days"),
+        ("/columns/1", "missing_values"),
+        ("/columns/2", "class_imbalance"),
+    }
+    assert "2 rows (rows 5, 10)" in said["/columns/1", "missing_values"]
+    assert "57 rows of 'common' and 3 of 'rare'" in said["/columns/2", "class_imbalance"]
+
+
 def test_a_healthy_table_gets_no_warning(upload):
     rng = np.random.default_rng(0)
     rows = "".join(

@@ -8,6 +8,8 @@ from api_schemas.errors import Fault
 _MANY_MISSING = 0.3
 _SCALE_RATIO = 100.0
 _FEW_ROWS = 20
+_IMBALANCE = 10
+_MOST_CLASSES = 20
 
 
 def warn(columns: list[Column], rows: int) -> list[Fault]:
@@ -28,9 +30,37 @@ def _of_column(column: Column, rows: int) -> list[tuple[str, str]]:
         )
     if stats.missing > _MANY_MISSING * rows:
         found.append(("many_missing", f"has no value in {stats.missing} of {rows} rows"))
+    elif stats.missing and column.role != "ignore":
+        found.append(("missing_values", _missing(column)))
+    if stats.dates:
+        found.append(
+            ("read_as_days", "holds dates; it is read as days since 1970-01-01, unless you make it a category")
+        )
+    if column.role == "target" and 1 < len(stats.counts) <= _MOST_CLASSES:
+        found += _imbalance(column)
     if column.role != "target" and _looks_like_id(column, rows):
         found.append(("looks_like_id", "numbers or names the rows; set its role to ignore, or it is learned by heart"))
     return found
+
+
+def _missing(column: Column) -> str:
+    stats = column.stats
+    shown = ", ".join(str(row) for row in stats.missing_rows)
+    where = f"rows {shown}{', ...' if stats.missing > len(stats.missing_rows) else ''}"
+    what = f"has no value in {stats.missing} {'row' if stats.missing == 1 else 'rows'} ({where})"
+    return f"{what}; jobs that use it are refused unless its `missing` says what to fill in"
+
+
+def _imbalance(column: Column) -> list[tuple[str, str]]:
+    counts = dict(zip(column.stats.categories, column.stats.counts, strict=True))
+    rare, common = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+    if counts[common] < _IMBALANCE * counts[rare]:
+        return []
+    message = (
+        f"has {counts[common]} rows of {common!r} and {counts[rare]} of {rare!r}: a network may call every row "
+        f"{common!r} and be right mostly; weigh the classes in the loss, and watch balanced_accuracy"
+    )
+    return [("class_imbalance", message)]
 
 
 def _looks_like_id(column: Column, rows: int) -> bool:
