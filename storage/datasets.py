@@ -132,6 +132,19 @@ def get_preview(database: Database, project: str, dataset_id: str) -> Preview:
         return row.preview
 
 
+def get_arrays(database: Database, project: str, dataset_id: str) -> tuple[Dataset, str]:
+    """A dataset, and the digest of its columns as arrays.
+
+    Raises:
+        Conflict: it has not been read.
+    """
+    with database.read() as session:
+        row = fetch(session, DatasetRow, project, dataset_id)
+        if row.arrays_sha256 is None:
+            raise Conflict(f"a dataset that is {row.state} has no rows to show", retry_after_seconds=1)
+        return dataset_of(row), row.arrays_sha256
+
+
 def list_datasets(
     database: Database, project: str, *, limit: int = 50, cursor: str | None = None, sort: Sort = "-created_at"
 ) -> tuple[list[Dataset], str | None]:
@@ -150,13 +163,14 @@ def change_dataset(database: Database, project: str, dataset_id: str, change: Da
 
     Raises:
         Conflict: it is being read.
-        InvalidRequest: there is no such column.
+        InvalidRequest: there is no such column, or what is said of one does not fit it.
     """
     with database.write() as session:
         row = fetch(session, DatasetRow, project, dataset_id, lock=True)
         if row.state != "ready":
             raise Conflict(f"a dataset that is {row.state} cannot be changed", retry_after_seconds=1)
         _check_names(row, change)
+        _check_categories(row, change)
         row.name = change.name or row.name
         row.target = change.target or row.target
         row.choices = _merged(row.choices, change.columns)
@@ -294,6 +308,22 @@ def _check_names(row: DatasetRow, change: DatasetChange) -> None:
     ]
     if unknown:
         raise InvalidRequest.of(unknown)
+
+
+def _check_categories(row: DatasetRow, change: DatasetChange) -> None:
+    """Categories have no mean; a changed type is checked when the file is read again."""
+    categories = {column.name for column in row.columns if column.type == "category"}
+    wrong = [
+        Fault(
+            pointer=f"/columns/{index}/missing",
+            code="not_numeric",
+            message=f"column {choice.name!r} holds categories, which have no {choice.missing}; use most_frequent",
+        )
+        for index, choice in enumerate(change.columns)
+        if choice.type is None and choice.name in categories and choice.missing in ("mean", "median")
+    ]
+    if wrong:
+        raise InvalidRequest.of(wrong)
 
 
 def _merged(before: Sequence[ColumnChoice], changes: Sequence[ColumnChoice]) -> list[ColumnChoice]:

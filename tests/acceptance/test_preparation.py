@@ -47,6 +47,8 @@ def test_groups_embeddings_and_missing_values_go_from_the_upload_to_a_prediction
 def test_a_split_that_the_columns_do_not_fit_is_refused_with_its_place(anneal):
     client = anneal.client
     upload = client.post("/v1/datasets", files={"file": ("visits.csv", table())}, data={"target": "ill"}).json()
+    meaningless = client.patch(f"/v1/datasets/{upload['id']}", json={"columns": [{"name": "city", "missing": "mean"}]})
+    assert [fault["pointer"] for fault in meaningless.json()["errors"]] == ["/columns/0/missing"]
     complete = {"columns": [{"name": "weight", "missing": "mean"}]}
     client.patch(f"/v1/datasets/{upload['id']}", json=complete)
     wrong = {"/split/method": {"method": "grouped"}, "/split/column": {"method": "time", "column": "city"}}
