@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import IO, Annotated
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Query, UploadFile
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
 
@@ -18,6 +18,8 @@ from api_schemas.errors import Fault, InvalidRequest
 from api_schemas.nearest import nearest
 from api_schemas.pages import Page
 from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
+from service.images import grid_svg, read_grid
+from service.plot_paper import png
 from service.problems import documented
 from service.replies import Cursor, KnownDependency, Limit, Text, in_thread, page, reply, unchanged
 from storage import datasets
@@ -122,6 +124,24 @@ async def get_dataset(
 def get_preview(dataset_id: str, gateway: GatewayDependency, project: ProjectDependency) -> Response:
     """The first rows."""
     return reply(datasets.get_preview(gateway.database, project, dataset_id))
+
+
+@router.get(
+    "/{dataset_id}/images.png",
+    response_model=None,
+    responses={200: {"content": {"image/png": {}}}} | documented(409),
+)
+def get_images(
+    dataset_id: str,
+    gateway: GatewayDependency,
+    project: ProjectDependency,
+    label: Annotated[Text | None, Query(alias="class", max_length=1000, description="A class; by default all.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="Most images.")] = 50,
+) -> Response:
+    """The first images of a dataset, or of one class, as one picture to look at."""
+    dataset, arrays = datasets.get_arrays(gateway.database, project, dataset_id)
+    grid = read_grid(gateway.artifacts.path(arrays), dataset, label, limit)
+    return Response(png(grid_svg(grid)), 200, {"Cache-Control": "no-cache"}, "image/png")
 
 
 @router.patch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import load_digits
 
 from client import Client
@@ -49,6 +51,24 @@ def test_four_files_become_one_dataset_of_images_with_its_split(anneal, mnist):
     preview = anneal.client.get(f"/v1/datasets/{mnist['id']}/preview").json()
     assert preview["columns"] == ["x", "y", "split"]
     assert preview["rows"][0][1:] == [0, "train"]
+
+
+def test_a_picture_shows_the_images_of_a_class(anneal, mnist):
+    answer = anneal.client.get(f"/v1/datasets/{mnist['id']}/images.png", params={"class": "3", "limit": 12})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    shown = np.asarray(Image.open(io.BytesIO(answer.content)).convert("L"))
+    side, gap = 128, 12
+    for place, row in enumerate(np.flatnonzero(DIGITS == 3)[:10]):  # the first row of the grid
+        left = gap + place * (side + gap)
+        tile = shown[gap + 8 : gap + side : 16, left + 8 : left + side : 16].astype(float)
+        assert np.abs(tile - IMAGES[row] * (255 / 16)).max() < 2
+    refused = anneal.client.get(f"/v1/datasets/{mnist['id']}/images.png", params={"class": "x"})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/class")
+
+
+def test_a_table_has_no_images(anneal):
+    table = upload(anneal.client, {"a.csv": b"a,b\n1,2\n3,4\n"}).json()
+    assert anneal.client.get(f"/v1/datasets/{table['id']}/images.png").status_code == 409
 
 
 def test_a_cnn_learns_the_images_and_is_judged_on_the_given_test_rows(anneal, mnist):
