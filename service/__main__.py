@@ -5,6 +5,8 @@ import gc
 # What the imports make stays for good; to look through it for garbage again and again is a sixth of the start.
 gc.disable()
 
+import tempfile
+
 import uvicorn
 
 from service.app import create_app
@@ -17,6 +19,9 @@ if __name__ == "__main__":
     settings = Settings()
     configure_logs(settings)
     app = create_app(settings)
+    # An upload is spooled on the disk that holds the datasets: the system's own folder may be small, or in memory.
+    (settings.folder / "scratch").mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = str(settings.folder / "scratch")
     gc.freeze()
     gc.enable()
     uvicorn.run(
