@@ -61,7 +61,10 @@ def get_paths(name: str, _project: ProjectDependency, known: KnownDependency) ->
     names = FAMILIES["optimizers"].names()
     if name not in names:
         raise NotFound(f"there is no {name!r} among the optimizers; {nearest(name, names)}")
-    return document((_PATHS / f"{name}.svg").read_text(), known, "image/svg+xml")
+    picture = _PATHS / f"{name}.svg"
+    if not picture.exists():
+        raise NotFound(f"the path of {name!r} is not drawn; Anneal draws those of the optimizers that it comes with")
+    return document(picture.read_text(), known, "image/svg+xml")
 
 
 @router.post(
