@@ -4,7 +4,7 @@
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { signal, useSignal } from "@preact/signals";
-import { call, idempotencyKey } from "../api.js";
+import { call, fetchFile, idempotencyKey } from "../api.js";
 import { number, size } from "../format.js";
 import { asProblem } from "../live.js";
 import { Trouble } from "../ui.js";
@@ -35,10 +35,10 @@ export function DatasetCard({ id, onTarget }) {
     if (read.state === "ready" && read.target) onTarget(read.id, read.target);
     return read;
   };
-  const upload = (/** @type {File | undefined} */ file) =>
-    file && attempt(`Reading ${file.name}…`, async () => {
+  const upload = (/** @type {FileList | null | undefined} */ files) =>
+    files?.length && attempt(`Reading ${files[0].name}…`, async () => {
       const form = new FormData();
-      form.set("file", file);
+      for (const file of files) form.append("file", file);
       const { data } = await call("/v1/datasets", { method: "POST", form, headers: { "Idempotency-Key": idempotencyKey() } });
       return take(data);
     });
@@ -55,7 +55,7 @@ export function DatasetCard({ id, onTarget }) {
   const drop = (/** @type {DragEvent} */ event) => {
     event.preventDefault();
     over.value = false;
-    upload(event.dataTransfer?.files[0]);
+    upload(event.dataTransfer?.files);
   };
   const known = dataset.value;
 
@@ -63,8 +63,8 @@ export function DatasetCard({ id, onTarget }) {
     onDragOver=${(/** @type {Event} */ event) => { event.preventDefault(); over.value = true; }} onDragLeave=${() => (over.value = false)} onDrop=${drop}>
     <header><h2>Your data</h2></header>
     <label class="drop">
-      <input type="file" accept=".csv,.tsv,.parquet" onChange=${(/** @type {any} */ event) => upload(event.target.files[0])} />
-      <span>${busy.value || html`Drop a CSV, TSV or Parquet file here, or <u>choose one</u>`}</span>
+      <input type="file" multiple onChange=${(/** @type {any} */ event) => upload(event.target.files)} />
+      <span>${busy.value || html`Drop a table, arrays or a zip of images here, or <u>choose files</u>`}</span>
     </label>
     <${Trouble} problem=${problem.value} />
     ${known?.state === "failed" && html`<p class="trouble" role="alert">${known.error?.message}</p>`}
@@ -75,17 +75,29 @@ export function DatasetCard({ id, onTarget }) {
 /** @param {{known: any, change: (body: any) => void, choose: (target: string) => void}} props */
 const Columns = ({ known, change, choose }) => html`<p class="note">${known.name} · ${number(known.rows)} rows · ${size(known.bytes)}. Choose the column to predict.</p>
   ${known.warnings.map((/** @type {any} */ fault) => html`<p class="warning">${fault.message}</p>`)}
+  ${[2, 3].includes(known.array?.length) && html`<${Images} known=${known} />`}
   <div class="table-scroll"><table class="columns-table">
     <thead><tr><th scope="col">Target</th><th scope="col">Column</th><th scope="col">Type</th><th scope="col">Missing</th></tr></thead>
     <tbody>${known.columns.map((/** @type {any} */ column) => html`<tr key=${column.name}>
-      <td><input type="radio" name="target" aria-label=${`Predict ${column.name}`} checked=${known.target === column.name} onChange=${() => choose(column.name)} /></td>
+      <td>${column.type !== "array" && html`<input type="radio" name="target" aria-label=${`Predict ${column.name}`} checked=${known.target === column.name} onChange=${() => choose(column.name)} />`}</td>
       <th scope="row">${column.name} <small>${about(column.stats)}</small></th>
-      <td><${Choice} label=${`Type of ${column.name}`} options=${[...TYPES, "ignore"]} value=${column.role === "ignore" ? "ignore" : column.type}
+      <td><${Choice} label=${`Type of ${column.name}`} options=${[...(column.type === "array" ? ["array"] : TYPES), "ignore"]} value=${column.role === "ignore" ? "ignore" : column.type}
         onChoice=${(/** @type {string} */ type) => change({ columns: [type === "ignore" ? { name: column.name, role: "ignore" } : { name: column.name, type, ...(column.role === "ignore" ? { role: "feature" } : {}) }] })} /></td>
       <td>${column.stats.missing ? html`${number(column.stats.missing)} <${Choice} label=${`Missing values of ${column.name}`} options=${MISSING} value=${column.missing}
         onChoice=${(/** @type {string} */ missing) => change({ columns: [{ name: column.name, missing }] })} />` : "–"}</td>
     </tr>`)}</tbody>
   </table></div>`;
+
+/** The first images; an <img> with their address would send no key. @param {{known: any}} props */
+function Images({ known }) {
+  const source = useSignal("");
+  useEffect(() => {
+    const reader = new FileReader();
+    reader.onload = () => (source.value = String(reader.result));
+    fetchFile(`/v1/datasets/${known.id}/images.png`).then((file) => reader.readAsDataURL(file), () => {});
+  }, [known.id, known.version]);
+  return source.value && html`<img class="images" src=${source.value} alt=${`The first images of ${known.name}`} />`;
+}
 
 /** @param {{label: string, options: string[], value: string, onChoice: (value: string) => void}} props */
 const Choice = ({ label, options, value, onChoice }) => html`<select aria-label=${label} value=${value} onChange=${(/** @type {any} */ event) => onChoice(event.target.value)}>
@@ -94,6 +106,7 @@ const Choice = ({ label, options, value, onChoice }) => html`<select aria-label=
 
 /** @param {any} stats */
 const about = (stats) =>
+  stats.shape.length ? `${stats.shape.join(" × ")} numbers` :
   stats.minimum != null && stats.maximum != null ? `${number(stats.minimum, 3)} to ${number(stats.maximum, 3)}` : `${number(stats.distinct)} values`;
 
 /** Wait until a dataset has been read. @param {any} data @returns {Promise<any>} */
