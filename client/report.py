@@ -98,6 +98,7 @@ def plan_rows(plan: Plan) -> Iterator[Row]:
     yield "rows", f"{plan.train_rows} train, {plan.validation_rows} validation, {plan.test_rows} test"
     yield "steps", f"{plan.total_steps} ({plan.steps_per_epoch} an epoch)"
     yield "parameters", f"{plan.parameters:,}"
+    yield "a step", f"{plan.flops_per_step:,} FLOPs"
     yield "memory", f"about {size(plan.memory_bytes)} beyond PyTorch"
     yield "time", f"about {duration(timedelta(seconds=plan.seconds))} on one core"
 

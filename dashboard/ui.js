@@ -2,8 +2,8 @@
 // The small parts that several views share.
 
 import { html } from "htm/preact";
-import { signal } from "@preact/signals";
-import { useRef, useState } from "preact/hooks";
+import { signal, useSignal } from "@preact/signals";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { askForKey, fetchFile, storedKey } from "./api.js";
 import { duration } from "./format.js";
 import { asProblem } from "./live.js";
@@ -84,6 +84,15 @@ export function Copy({ text, children }) {
   };
   return html`<button onClick=${copy}>${copied ? "Copied ✓" : children}</button>
     <textarea class="visually-hidden" tabindex="-1" aria-hidden="true" ref=${fallback}></textarea>`;
+}
+
+/** A picture of the gateway's, shown once it is there; an <img> with its address would send no key. @param {{path: string, about: string}} props */
+export function Picture({ path, about }) {
+  const source = useSignal("");
+  useEffect(() => {
+    fetchFile(path).then(async (file) => (source.value = `data:image/svg+xml,${encodeURIComponent(await file.text())}`), () => {});
+  }, [path]);
+  return source.value && html`<figure class="card picture" tabindex="0"><img src=${source.value} alt=${about} /><figcaption class="note">${about}</figcaption></figure>`;
 }
 
 /** A page over plain HTTP on a network has no clipboard of its own. @param {string} text @param {HTMLTextAreaElement | null} area */

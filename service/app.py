@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api_schemas.errors import Unavailable
 from api_schemas.ids import new_id
 from service import (
+    architectures,
     catalog,
     curves,
     datasets,
@@ -71,7 +72,19 @@ def create_app(settings: Settings) -> FastAPI:
         watch=Watch(database),
         doors=Doors(settings, database),
     )
-    for room in (jobs, curves, events, datasets, model_files, predictions, models, catalog, operations, pages):
+    for room in (
+        jobs,
+        architectures,
+        curves,
+        events,
+        datasets,
+        model_files,
+        predictions,
+        models,
+        catalog,
+        operations,
+        pages,
+    ):
         app.include_router(room.router)
     app.mount("/assets", pages.ASSETS)
     problems.install(app)

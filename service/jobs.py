@@ -45,7 +45,7 @@ def submit_job(
     validate_only: Annotated[bool, Query(description="Check and plan, store nothing.")] = False,
 ) -> Response:
     """Submit a training job; it runs as soon as a worker is free."""
-    dataset = _dataset(gateway, project, spec)
+    dataset = dataset_of(gateway, project, spec)
     plan = make_plan(spec, dataset)
     init_sha256 = initial_model(gateway, project, plan, dataset)
     if validate_only:
@@ -133,7 +133,7 @@ def get_script(job_id: str, gateway: GatewayDependency, project: ProjectDependen
     job = jobs.get_job(gateway.database, project, job_id)
     headers = {"Content-Disposition": f'attachment; filename="{job_id}.py"'}
     try:
-        program = write_script(job, _dataset(gateway, project, job.spec))
+        program = write_script(job, dataset_of(gateway, project, job.spec))
     except InvalidRequest as error:
         raise Conflict(f"the job's dataset is no longer as it was: {error.detail}") from error
     return Response(program, 200, headers, "text/x-python; charset=utf-8")
@@ -172,8 +172,13 @@ def _once(key: str | None, job_id: str, verb: str) -> Once | None:
     return Once.of(key, f"POST /v1/jobs/{job_id}/{verb}") if key else None
 
 
-def _dataset(gateway: Gateway, project: str, spec: JobSpec) -> Dataset | None:
-    """The upload that a spec names, read and ready."""
+def dataset_of(gateway: Gateway, project: str, spec: JobSpec) -> Dataset | None:
+    """The upload that a spec names, read and ready; None where it names none.
+
+    Raises:
+        InvalidRequest: when there is none, or it failed.
+        Conflict: while it is being read.
+    """
     if not isinstance(spec.dataset, Upload):
         return None
     try:

@@ -20,10 +20,13 @@ text{font-family:Inter,system-ui,sans-serif;font-size:12px;fill:#57606a}
 .paper{fill:#fff}.grid{stroke:#e4e8ec;stroke-width:1}.axis{stroke:#8c959f;stroke-width:1}
 .line{fill:none;stroke-width:1.6;stroke-linejoin:round;stroke-linecap:round}.cross{fill:none;stroke-width:1.8}
 .band{opacity:.24}
+.box{fill:#f6f8fa;stroke:#d0d7de}.frame{fill:none;stroke:#d0d7de}.again{fill:none;stroke:#8c959f;stroke-dasharray:5 4}
+.way,.sum{fill:none;stroke:#57606a;stroke-width:1.3}
 .train{stroke:#1d63d8}.train-fill{fill:#1d63d8}.val{stroke:#c2470a}.val-fill{fill:#c2470a}
 .test{stroke:#0b7a63}.test-fill{fill:#0b7a63}.bad{stroke:#c81e3a}.bad-fill{fill:#c81e3a}
 @media (prefers-color-scheme:dark){
 text{fill:#9aa4b2}.title,.value{fill:#eef1f5}.paper{fill:#11151b}.grid{stroke:#232a33}.axis{stroke:#5b6673}
+.box{fill:#1a212a;stroke:#323c48}.frame{stroke:#323c48}.again{stroke:#5b6673}.way,.sum{stroke:#9aa4b2}
 .train{stroke:#7db0ff}.train-fill{fill:#7db0ff}.val{stroke:#ffa366}.val-fill{fill:#ffa366}
 .test{stroke:#5fd8bd}.test-fill{fill:#5fd8bd}.bad{stroke:#ff7b8f}.bad-fill{fill:#ff7b8f}
 }
@@ -43,18 +46,26 @@ def paper(
         height: of the picture in pixels, at least 300.
         under: elements that are drawn below the plots.
     """
-    drawn = "\n".join([*under, *(element for panel in panels for element in panel.draw())])
+    plots = [*under, *(element for panel in panels for element in panel.draw())]
+    below = [
+        text((panels[0].x.start + panels[0].x.end) / 2, height - 36, "step", anchor="middle"),
+        text(24, height - 14, _sampling(panels), css="small"),
+    ]
+    return sheet(title, subtitle, [*plots, *below], width, height, description=_description(subtitle, panels))
+
+
+def sheet(title: str, subtitle: str, elements: Iterable[str], width: int, height: int, *, description: str) -> str:
+    """An SVG document of some elements under a title; its description is for those who do not see it."""
+    drawn = "\n".join(elements)
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     return f"""<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title desc">
 <title id="title">{safe(title)}</title>
-<desc id="desc">{safe(_description(subtitle, panels))}</desc>
+<desc id="desc">{safe(description)}</desc>
 <style>{_STYLE}</style>
 <rect class="paper" width="100%" height="100%" rx="8"/>
 {text(24, 34, shorten(title, width // 12), css="title")}
 {text(24, 54, shorten(subtitle, width // 8))}
 {drawn}
-{text((panels[0].x.start + panels[0].x.end) / 2, height - 36, "step", anchor="middle")}
-{text(24, height - 14, _sampling(panels), css="small")}
 </svg>
 """
 

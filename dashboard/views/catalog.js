@@ -2,15 +2,13 @@
 // All that a job can name, by kind, and a page for each: formula, use, knobs, what goes wrong, paper.
 
 import { html } from "htm/preact";
-import { useEffect } from "preact/hooks";
-import { signal, useSignal } from "@preact/signals";
-import { fetchFile } from "../api.js";
+import { signal } from "@preact/signals";
 import { search, useEntries, useJobSchema } from "../catalog.js";
 import { About, addressOf, Inline } from "../entry.js";
 import { boundsOf, write } from "../knobs.js";
 import { withEntry } from "../place.js";
 import { pretty } from "../spec.js";
-import { Trouble } from "../ui.js";
+import { Picture, Trouble } from "../ui.js";
 import { draft } from "./new.js";
 
 /** @typedef {import("../catalog.js").Entry} Entry */
@@ -83,15 +81,6 @@ const Knobs = ({ entry }) => html`<section class="card table-card" aria-label="K
     </tr>`)}</tbody>
   </table>
 </section>`;
-
-/** A picture of the gateway's, shown once it is there; an <img> with its address would send no key. @param {{path: string, about: string}} props */
-function Picture({ path, about }) {
-  const source = useSignal("");
-  useEffect(() => {
-    fetchFile(path).then(async (file) => (source.value = `data:image/svg+xml,${encodeURIComponent(await file.text())}`), () => {});
-  }, [path]);
-  return source.value && html`<figure class="card picture" tabindex="0"><img src=${source.value} alt=${about} /><figcaption class="note">${about}</figcaption></figure>`;
-}
 
 /** The draft of a new job, or the shortest job where it cannot be read. */
 function readDraft() {

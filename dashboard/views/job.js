@@ -10,7 +10,7 @@ import { ago, clock, duration, number, percent } from "../format.js";
 import { asProblem, fetchCurves, follow } from "../live.js";
 import { bestOf, lossOf, scoresOf, takesLog, testsOf } from "../metrics.js";
 import { asCurl, leaves, pretty, shortSpec } from "../spec.js";
-import { announcement, Copy, FileLink, Progress, State, Trouble } from "../ui.js";
+import { announcement, Copy, FileLink, Picture, Progress, State, Trouble } from "../ui.js";
 import { ModelFiles } from "./models.js";
 import { draft } from "./new.js";
 
@@ -52,6 +52,7 @@ export function JobView({ id }) {
       <${Spec} job=${job} />
       <${Events} events=${live.events.value} />
     </div>
+    <${Architecture} job=${job} />
   </main>`;
 }
 
@@ -98,7 +99,7 @@ function Facts({ job }) {
     ...testsOf(metrics).map((key) => [key, number(metrics[key].last), "once, at the end"]),
     job.started_at && ["Time", duration((Date.parse(job.finished_at ?? new Date().toISOString()) - Date.parse(job.started_at)) / 1000),
       progress.samples_per_second ? `${number(Math.round(progress.samples_per_second))} rows/s` : `started ${ago(job.started_at)}`],
-    job.parameters !== null && ["Network", number(job.parameters), "parameters"],
+    job.parameters !== null && ["Network", number(job.parameters), job.flops_per_step === null ? "parameters" : `parameters, ${number(job.flops_per_step, 3)} FLOPs a step`],
     ["Attempt", job.attempt, job.environment?.device ?? job.worker ?? "waits for a worker"],
   ].filter(Boolean);
   return html`<section class="card facts-card" aria-label="Progress">
@@ -186,6 +187,25 @@ function Spec({ job }) {
     ${job.state === "succeeded" && html`<div class="note">Model: <${ModelFiles} job=${job.id} /></div>`}
     ${job.environment && html`<p class="note">torch ${job.environment.torch} · ${job.environment.device} · ${job.environment.threads} threads ·
       ${job.environment.deterministic ? " the same spec gives the same bits here" : " not deterministic"}</p>`}
+  </section>`;
+}
+
+/** The network as a picture, asked for when it is looked at. @param {{job: any}} props */
+function Architecture({ job }) {
+  const open = useSignal(false);
+  const problem = useSignal(/** @type {import("../api.js").Problem | null} */ (null));
+  const onProblem = (/** @type {import("../api.js").Problem | null} */ found) => (problem.value = found);
+  const path = `/v1/jobs/${job.id}/architecture`;
+  return html`<section class="card" aria-label="Architecture">
+    <header><h2>Architecture</h2>
+      <button aria-expanded=${open.value} onClick=${() => (open.value = !open.value)}>${open.value ? "Hide" : "Show"}</button>
+      <span class="links" role="group" aria-label="Architecture as files">
+        <${FileLink} href=${`${path}.svg`} name=${`${job.id}-architecture.svg`} onProblem=${onProblem}>SVG<//>${" "}
+        <${FileLink} href=${`${path}.png`} name=${`${job.id}-architecture.png`} onProblem=${onProblem}>PNG<//>
+      </span>
+    </header>
+    <${Trouble} problem=${problem.value} />
+    ${open.value && html`<${Picture} path=${`${path}.svg`} about=${`The layers of ${job.name}, from a row to the scores`} />`}
   </section>`;
 }
 

@@ -149,6 +149,16 @@ def test_a_spec_shows_what_differs_and_all_and_is_copied_as_a_command(open_page,
     assert plan == wanted
 
 
+def test_the_architecture_is_drawn_when_it_is_asked_for(open_page, anneal, long_job):
+    page = open_page(f"#/jobs/{long_job}")
+    card = page.get_by_role("region", name="Architecture")
+    expect(card.get_by_role("img")).to_have_count(0)
+    card.get_by_role("button", name="Show").click()
+    picture = card.get_by_role("img", name="The layers of")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 400
+
+
 def test_a_job_that_diverges_says_why_and_where(open_page, anneal):
     spec = {
         "name": "too fast",
