@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from api_schemas.catalog.layers import InputShape, parameter_shapes
-from api_schemas.catalog.models import FtTransformer, TabM
+from api_schemas.catalog.models import FtTransformer, Layers, LinearModel, Mlp, TabM
 from training.build import build_model
 
 MIXED = InputShape(5, categories={1: 4, 3: 3})
@@ -130,3 +130,12 @@ def test_the_members_of_tabm_learn_each_by_itself(make_run, dataset, loss):
     each = [criterion._loss(scores[member::4], y) for member in range(4)]
     torch.testing.assert_close(criterion(scores, y), torch.stack(each).mean())
     assert criterion.weigh(y) == criterion._loss.weigh(y)
+
+
+@pytest.mark.parametrize("entry", [LinearModel(), Mlp(hidden=[8]), Layers(), TabM(hidden=[8])], ids=lambda e: e.name)
+def test_codes_are_looked_up_and_stand_behind_the_numbers(entry):
+    network = build_model(entry, MIXED, 3).eval()
+    known(network, entry, MIXED, 3)
+    x, tables = rows(6), network[0].tables
+    learned = [table.weight[x[:, place].long()] for place, table in zip(CODES, tables, strict=True)]
+    torch.testing.assert_close(network(x), network[1:](torch.cat([x[:, NUMBERS], *learned], dim=1)))
