@@ -145,19 +145,6 @@ def get_arrays(database: Database, project: str, dataset_id: str) -> tuple[Datas
         return dataset_of(row), row.arrays_sha256
 
 
-def get_arrays(database: Database, project: str, dataset_id: str) -> tuple[Dataset, str]:
-    """A dataset, and the digest of its columns as arrays.
-
-    Raises:
-        Conflict: it has not been read.
-    """
-    with database.read() as session:
-        row = fetch(session, DatasetRow, project, dataset_id)
-        if row.arrays_sha256 is None:
-            raise Conflict(f"a dataset that is {row.state} has no rows to show", retry_after_seconds=1)
-        return dataset_of(row), row.arrays_sha256
-
-
 def list_datasets(
     database: Database, project: str, *, limit: int = 50, cursor: str | None = None, sort: Sort = "-created_at"
 ) -> tuple[list[Dataset], str | None]:

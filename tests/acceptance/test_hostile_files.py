@@ -18,7 +18,12 @@ ROWS, COLUMNS, BYTES = 5_000, 200, 4 << 20
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory):
     """Anneal under an operator who allows little."""
-    limits = {"dataset_rows": ROWS, "dataset_columns": COLUMNS, "dataset_bytes": BYTES, "reader_memory_bytes": 700_000_000}
+    limits = {
+        "dataset_rows": ROWS,
+        "dataset_columns": COLUMNS,
+        "dataset_bytes": BYTES,
+        "reader_memory_bytes": 700_000_000,
+    }
     settings = Settings(home=tmp_path_factory.mktemp("strict"), port=0, workers=1, threads=1, **limits)
     with Supervisor(settings) as supervisor:
         supervisor.start()
