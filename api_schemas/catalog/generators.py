@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le, Lt
@@ -41,6 +42,12 @@ class Moons(TwoCurves):
     name: Literal["moons"] = "moons"
     noise: Annotated[float, Ge(0), Le(10)] = 0.1
     """Standard deviation of what is added to each coordinate."""
+
+    @property
+    def scale_ratio(self) -> float:
+        across = 1 / 2 + 1 / 4  # within a half circle, and between the two
+        upwards = 1 / 2 - 4 / math.pi**2 + (2 / math.pi - 1 / 4) ** 2
+        return math.sqrt((across + self.noise**2) / (upwards + self.noise**2))
 
 
 class Circles(TwoCurves):
