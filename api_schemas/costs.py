@@ -30,7 +30,7 @@ def memory_bytes(spec: JobSpec, network: Layer, shape: InputShape, rows: int) ->
     The data; for each parameter itself, its gradient and two numbers of the optimizer, and one more for an average;
     and what each layer gives for the rows of a batch, which the gradient needs.
     """
-    number = 8 if spec.training.precision == "float64" else 4
+    number = 8 if spec.training.kept_in == "float64" else 4
     data = rows * (1 if shape.tokens else shape.width)
     kept = (5 if spec.training.averaging else 4) * parameter_count(network)
     given = sum(math.prod(axes) for _, axes in leaves(network, entering(shape)))

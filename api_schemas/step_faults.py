@@ -40,11 +40,11 @@ def _gradient_faults(spec: JobSpec) -> Iterator[Fault]:
 
 
 def _precision_faults(spec: JobSpec) -> Iterator[Fault]:
-    if spec.optimizer.innermost.float32_only and spec.training.precision != "float32":
+    if spec.optimizer.innermost.float32_only and spec.training.kept_in != "float32":
         yield Fault(
             pointer="/training/precision",
             code="float32_only",
-            message=f"{spec.optimizer.innermost.name!r} trains in 'float32' alone",
+            message=f"{spec.optimizer.innermost.name!r} cannot train weights of 64 bits; use 'float32'",
         )
 
 

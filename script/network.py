@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api_schemas.catalog.call import Call, Name
 from api_schemas.catalog.initializations import INITIALIZATION_ROWS
+from api_schemas.trained import trained_network
 from script.page import Page
 from script.subject import Subject
 from script.text import names_in
@@ -14,7 +15,7 @@ def write_network(page: Page, subject: Subject) -> None:
     spec, shape = subject.spec, subject.shape
     moved = _moved(subject)
     page.heading("Network")
-    network = page.line("network = ", spec.model.network(shape, subject.outputs), moved)
+    network = page.line("network = ", trained_network(spec, shape, subject.outputs), moved)
     page.code(f"torch.manual_seed({spec.training.seed})\n{network}")
     start = spec.model.initialize(Name("network"), Name(f"x_train[:{INITIALIZATION_ROWS}]"))
     if start is not None:

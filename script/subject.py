@@ -106,7 +106,7 @@ class Subject:
     @property
     def dtype(self) -> str:
         """The type of weights and data."""
-        return f"torch.{self.spec.training.precision}"
+        return f"torch.{self.spec.training.kept_in}"
 
     @property
     def on_gpu(self) -> bool:

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from api_schemas.jobs import JobSpec, Plan
 from api_schemas.plan import batches_per_epoch
+from api_schemas.trained import trained_network
 from training.averaging import WeightAverage, refresh_batch_statistics
-from training.build import build_loss, build_model, initialize
+from training.build import build_loss, initialize
+from training.build import evaluate as make
 from training.checkpoint import load_state, save_state
 from training.data.prepare import Data, Part
 from training.device import make_deterministic, random_state, set_random_state
@@ -49,8 +51,8 @@ class Run:
         make_deterministic(device)
         torch.manual_seed(spec.training.seed)
         self._spec, self._plan, self._data, self._device = spec, plan, data, device
-        dtype = getattr(torch, spec.training.precision)
-        self._model = build_model(spec.model, data.shape, data.outputs).to(device, dtype)
+        dtype = getattr(torch, spec.training.kept_in)
+        self._model = make(trained_network(spec, data.shape, data.outputs)).to(device, dtype)
         initialize(spec.model, self._model, data.train.x)
         if spec.init:
             take_weights(self._model, str(init), spec.init.weights)

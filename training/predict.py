@@ -55,7 +55,7 @@ class Predictor:
             raise ValueError("a run's spec has a loss")
         if isinstance(stored.preparation, TextPreparation):
             raise InvalidRequest.at("/columns", "reads_text", "this model reads text, not columns; send it a prompt")
-        self._device, self.dtype = device, getattr(torch, spec.training.precision)
+        self._device, self.dtype = device, getattr(torch, spec.training.kept_in)
         self.spec: JobSpec = spec
         self.preparation: Preparation = stored.preparation
         classes = len(self.classes)
@@ -118,7 +118,7 @@ class Predictor:
         finite = x.isfinite().all(dim=1)
         if not finite.all():
             row = int(finite.to(torch.int8).argmin())
-            message = f"row {row} holds numbers too large to compute with in {self.spec.training.precision}"
+            message = f"row {row} holds numbers too large to compute with in {self.spec.training.kept_in}"
             raise InvalidRequest.at("/columns", "not_finite", message)
         return x
 

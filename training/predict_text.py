@@ -35,7 +35,7 @@ class Writer:
         vocabulary = self._preparation.description.vocabulary
         self.model: nn.Sequential = build_model(self.spec.model, self._preparation.shape, vocabulary)
         self.model.load_state_dict(stored.weights)
-        self.model.to(device, getattr(torch, self.spec.training.precision)).eval()
+        self.model.to(device, getattr(torch, self.spec.training.kept_in)).eval()
 
     @classmethod
     def load(cls, path: Path | str, device: torch.device = _CPU) -> Writer:

@@ -18,6 +18,11 @@ SPECS = {
         "metrics": [{"name": "rmse"}, {"name": "r2"}],
         "optimizer": {"name": "sgd", "momentum": 0.9},
     },
+    "bfloat16": {
+        "dataset": {"name": "digits"},
+        "model": {"name": "cnn", "channels": [4], "normalization": {"name": "batch_norm"}},
+        "training": {"precision": "bfloat16", "epochs": 2, "batch_size": 256, "averaging": {"name": "ema"}},
+    },
     "a generator and three schedules": {
         "dataset": {"name": "spirals", "n": 100},
         "loss": {"name": "binary_cross_entropy", "class_weights": "balanced"},

@@ -111,7 +111,7 @@ def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
         classes=table.classes,
         array=input_shape(spec, dataset, table.width).array,
     )
-    dtype = getattr(torch, spec.training.precision)
+    dtype = getattr(torch, spec.training.kept_in)
     with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused
         preparation = fit(table.features, table.target, description, rows.train)
         y = _learned(table, preparation, dtype)
