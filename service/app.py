@@ -15,8 +15,9 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_schemas.errors import Unavailable
+from api_schemas.errors import Fault, Problem, Unavailable
 from api_schemas.ids import new_id
+from api_schemas.predictions import PredictionRequest
 from service import (
     architectures,
     catalog,
@@ -150,17 +151,16 @@ def _reconcile(gateway: Gateway, stopped: threading.Event) -> None:
 
 
 def _complete_openapi(app: FastAPI) -> None:
-    """Add the schema that every documented error refers to, which no route returns as its model."""
+    """Add the schemas that routes refer to and FastAPI does not see: of errors, and of a body that may be a file."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = generate()
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            for name, kind in problems.PROBLEM_SCHEMAS.items():
+            for kind in (Problem, Fault, PredictionRequest):
                 schema = kind.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
-                schema.pop("$defs", None)
-                schemas[name] = schema
+                schemas |= schema.pop("$defs", {}) | {kind.__name__: schema}
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -12,9 +12,10 @@ from starlette.datastructures import UploadFile
 from starlette.responses import FileResponse, Response
 
 from api_schemas.errors import InvalidRequest, MalformedRequest, UnsupportedMediaType
+from api_schemas.formats import format_of
 from api_schemas.model_tasks import Asked, PredictFile, PredictRows, TableFormat
 from api_schemas.predictions import Pending, Prediction, PredictionRequest
-from service.datasets import blocks, format_of
+from service.datasets import blocks
 from service.gateway import Gateway, GatewayDependency, ProjectDependency
 from service.model_work import answered, ask, pending
 from service.problems import documented
@@ -31,7 +32,7 @@ _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": PredictionRequest.model_json_schema()},
+            "application/json": {"schema": {"$ref": "#/components/schemas/PredictionRequest"}},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",

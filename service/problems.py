@@ -23,7 +23,6 @@ from api_schemas.errors import (
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
-    Problem,
     UnsupportedMediaType,
 )
 from api_schemas.nearest import nearest
@@ -182,7 +181,3 @@ def _body_model(request: Request) -> type[BaseModel] | None:
     field = getattr(request.scope["route"], "body_field", None)
     kind = field.field_info.annotation if field else None
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
-
-
-PROBLEM_SCHEMAS = {"Problem": Problem, "Fault": Fault}
-"""What every documented error refers to."""
