@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import IO, Annotated
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
@@ -13,15 +11,16 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
 
 from api_schemas.base import Label
-from api_schemas.datasets import ColumnChoice, ColumnChoices, Dataset, DatasetChange, DatasetFile, Format, Preview
+from api_schemas.datasets import ColumnChoice, ColumnChoices, Dataset, DatasetChange, DatasetFile, Preview
 from api_schemas.errors import Fault, InvalidRequest
+from api_schemas.formats import FORMATS, FileFormat, endings, format_of
 from api_schemas.nearest import nearest
 from api_schemas.pages import Page
 from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
 from service.images import grid_svg, read_grid
 from service.plot_paper import png
 from service.problems import documented
-from service.replies import Cursor, KnownDependency, Limit, Text, in_thread, page, reply, unchanged
+from service.replies import Cursor, KnownDependency, Limit, Text, document, in_thread, page, reply, unchanged
 from storage import datasets
 from storage.datasets import NewDataset
 from storage.idempotency import Once
@@ -34,21 +33,6 @@ READING_IS_AWAITED_SECONDS = 30.0
 may still be importing torch for most of it."""
 
 _BLOCK = 1 << 20
-_FORMATS: dict[str, Format] = {
-    ".csv": "csv",
-    **dict.fromkeys([".txt", ".md"], "text"),
-    **dict.fromkeys([".tsv", ".tab"], "tsv"),
-    ".parquet": "parquet",
-    **dict.fromkeys([".feather", ".arrow"], "feather"),
-    **dict.fromkeys([".jsonl", ".ndjson"], "jsonl"),
-    ".npz": "npz",
-    ".safetensors": "safetensors",
-    ".zip": "images",
-    ".idx": "idx",
-}
-_COMPRESSIONS = (".gz", ".zst")
-_MNIST = re.compile(r"[.-]idx\d-u?byte$")
-"""How the files of MNIST and its kin end, as in train-images-idx3-ubyte."""
 _CHOICES: TypeAdapter[list[ColumnChoice]] = TypeAdapter(ColumnChoices)
 _LABEL: TypeAdapter[str] = TypeAdapter(Label)
 
@@ -64,7 +48,7 @@ ImageSize = Annotated[
 async def upload_dataset(
     file: Annotated[
         list[UploadFile],
-        File(description="A table, arrays or a zip of images, told by its name; again for more files."),
+        File(description=f"Told by its name: {endings()}. Again for more files."),
     ],
     gateway: GatewayDependency,
     project: ProjectDependency,
@@ -100,6 +84,16 @@ def list_datasets(
     """The datasets of the project, newest first."""
     found, following = datasets.list_datasets(gateway.database, project, limit=limit, cursor=cursor, sort=sort)
     return page(found, following, Dataset)
+
+
+@router.get(
+    "/formats",
+    response_model=None,
+    responses={200: {"model": Page[FileFormat]}, 304: {"description": "Nothing changed."}},
+)
+def list_formats(_project: ProjectDependency, known: KnownDependency) -> Response:
+    """The kinds of files that can be datasets."""
+    return document(Page[FileFormat](data=list(FORMATS), has_more=False).model_dump_json(), known)
 
 
 @router.get(
@@ -212,29 +206,6 @@ def _stored(gateway: Gateway, file: UploadFile) -> DatasetFile:
         gateway.artifacts.delete(artifact.sha256)
         raise InvalidRequest.at("/file", "empty_file", f"{name!r} is empty; upload a file that holds some rows")
     return DatasetFile(name=name, sha256=artifact.sha256, bytes=artifact.bytes)
-
-
-def format_of(filenames: list[str]) -> Format:
-    """What all files are, by their names."""
-    formats: dict[Format, str] = {_format(name): name for name in filenames}
-    if len(formats) > 1:
-        kinds = " and ".join(f"{name!r} is {format_}" for format_, name in formats.items())
-        raise InvalidRequest.at("/file", "several_formats", f"the files of a dataset are of one kind, and {kinds}")
-    return next(iter(formats))
-
-
-def _format(filename: str) -> Format:
-    path = PurePath(filename.lower())
-    path = path.with_suffix("") if path.suffix in _COMPRESSIONS else path
-    suffix = ".idx" if _MNIST.search(path.name) else path.suffix
-    if suffix not in _FORMATS:
-        known = ", ".join(sorted(_FORMATS))
-        message = (
-            f"the name {filename[:100]!r} does not tell what the file is; known endings: {known}, each also with "
-            f"{' or '.join(_COMPRESSIONS)} behind it"
-        )
-        raise InvalidRequest.at("/file", "unknown_format", message)
-    return _FORMATS[suffix]
 
 
 def _label(name: str) -> str:

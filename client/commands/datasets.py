@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from api_schemas.datasets import Dataset
+from api_schemas.formats import endings
 from client.report import column_headers, column_row, dataset_headers, dataset_row
 from client.terminal import Terminal, terminal_of
 
-app = typer.Typer(help="Tables to train on.", no_args_is_help=True)
+app = typer.Typer(help="Tables, arrays, images and texts to train on.", no_args_is_help=True)
 
 
 @app.command()
@@ -19,9 +20,7 @@ def add(
     context: typer.Context,
     files: Annotated[
         list[Path],
-        typer.Argument(
-            exists=True, dir_okay=False, help="A table, arrays or a zip of images; several are one dataset."
-        ),
+        typer.Argument(exists=True, dir_okay=False, help=f"By their names: {endings()}. Several are one dataset."),
     ],
     name: Annotated[str | None, typer.Option(help="For people; by default the first file's.")] = None,
     target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
@@ -29,7 +28,7 @@ def add(
         tuple[int, int] | None, typer.Option(help="Height and width to which the images of a zip are resized.")
     ] = None,
 ) -> None:
-    """Upload a table, arrays or images and show what was read in them."""
+    """Upload a table, arrays, images or a text and show what was read in them."""
     terminal = terminal_of(context)
     with terminal.client() as client:
         uploaded = client.datasets.upload(*files, name=name, target=target, image_size=image_size)
