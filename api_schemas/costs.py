@@ -17,28 +17,34 @@ def step_flops(spec: JobSpec, network: Layer) -> int:
     """Floating-point operations of a full step.
 
     Forward a multiplication and an addition for each number of a matrix, and twice as many backward, for the gradients
-    of what enters a layer and of its weights; normalizations, activations and the optimizer do not count beside them.
+    of what enters a layer and of its weights; forward once more where activations are computed again. Normalizations,
+    activations and the optimizer do not count beside them.
     """
-    training = spec.training
-    rows = training.batch_size * training.accumulate_batches
-    return 6 * multiplications(network) * rows * spec.optimizer.passes
+    return _batch_flops(spec, network) * spec.training.accumulate_batches * spec.optimizer.passes
 
 
 def memory_bytes(spec: JobSpec, network: Layer, shape: InputShape, rows: int) -> int:
     """What a trainer needs beyond PyTorch.
 
     The data; for each parameter itself, its gradient and two numbers of the optimizer, and one more for an average;
-    and what each layer gives for the rows of a batch, which the gradient needs.
+    and what each layer gives for the rows of a batch, which the gradient needs, or the root of it.
     """
     number = 8 if spec.training.kept_in == "float64" else 4
     data = rows * (1 if shape.tokens else shape.width)
     kept = (5 if spec.training.averaging else 4) * parameter_count(network)
-    given = sum(math.prod(axes) for _, axes in leaves(network, entering(shape)))
-    return number * (data + kept + given * spec.training.batch_size)
+    given = [math.prod(axes) for _, axes in leaves(network, entering(shape))]
+    # Of n layers, what enters each of some root of n parts, and what one part computes again.
+    share = min(1.0, 2 / math.isqrt(len(given))) if spec.training.activation_checkpointing else 1.0
+    return number * (data + kept + round(share * sum(given)) * spec.training.batch_size)
 
 
 def seconds(spec: JobSpec, network: Layer, batches: int) -> float:
     """Time on one core of a run of so many batches an epoch."""
-    flops = 6 * multiplications(network) * spec.training.batch_size
-    a_batch = _SECONDS_A_STEP + flops / _FLOPS_A_SECOND
+    a_batch = _SECONDS_A_STEP + _batch_flops(spec, network) / _FLOPS_A_SECOND
     return spec.training.epochs * batches * spec.optimizer.passes * a_batch
+
+
+def _batch_flops(spec: JobSpec, network: Layer) -> int:
+    """Of one batch, forward and backward."""
+    each = 8 if spec.training.activation_checkpointing else 6
+    return each * multiplications(network) * spec.training.batch_size

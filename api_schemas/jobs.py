@@ -93,6 +93,9 @@ class Training(Schema):
     """The numbers that a network is trained with. `bfloat16` is mixed precision: matrices are multiplied in 16 bits,
     about twice as fast on a GPU or a processor made for it and much slower on others, while weights, loss, metrics and
     predictions stay float32."""
+    activation_checkpointing: bool = False
+    """Whether to keep only what enters every few layers and to compute the rest again for the gradient: memory of deep
+    networks grows with the root of their depth, a step takes about a third longer, and no number changes."""
     early_stopping: EarlyStopping | None = None
     """Whether to end before the last epoch."""
     checkpoint_every_steps: Annotated[int, Ge(1), Le(10**9)] = 500

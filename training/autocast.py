@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.recompute import Recomputed
 
-class Autocast(nn.Sequential):
+
+class Autocast(Recomputed):
     """Layers one after the other whose matrices are multiplied in a shorter type while they train.
 
     Mixed precision (Micikevicius et al. 2018): weights, their gradients, sums and scores stay float32. In test mode
@@ -17,10 +19,11 @@ class Autocast(nn.Sequential):
     Args:
         layers: as of `torch.nn.Sequential`.
         dtype: torch's name of the shorter type, such as "bfloat16".
+        parts: as of `Recomputed`.
     """
 
-    def __init__(self, *layers: nn.Module, dtype: str) -> None:
-        super().__init__(*layers)
+    def __init__(self, *layers: nn.Module, dtype: str, parts: int = 1) -> None:
+        super().__init__(*layers, parts=parts)
         self.dtype: torch.dtype = getattr(torch, dtype)
 
     def forward(self, input: Any) -> Tensor:  # noqa: A002 - torch's name of it

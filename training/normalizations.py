@@ -69,6 +69,7 @@ class BatchRenorm(AnyBatchNorm):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:
             return super().forward(input)
+        input = input.to(self.weight.dtype)  # noqa: A001 - a shorter type has too few digits for statistics
         over = self.statistics_of(input)
         mean, std = input.mean(over), (input.var(over, correction=0) + self.eps).sqrt()
         with torch.no_grad():
@@ -138,6 +139,7 @@ class SyncBatchNorm(AnyBatchNorm):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or not _processes_share_a_batch():
             return super().forward(input)
+        input = input.to(self.weight.dtype)  # noqa: A001 - a shorter type has too few digits for statistics
         over = self.statistics_of(input)
         # Two rounds: the variance from sums of squares would lose its digits where the mean is large.
         rows = input.new_tensor([input.numel() / input.shape[1]])

@@ -23,6 +23,11 @@ SPECS = {
         "model": {"name": "cnn", "channels": [4], "normalization": {"name": "batch_norm"}},
         "training": {"precision": "bfloat16", "epochs": 2, "batch_size": 256, "averaging": {"name": "ema"}},
     },
+    "activation checkpointing": {
+        "dataset": {"name": "wine"},
+        "model": {**BATCH_NORM, "dropout": 0.3},
+        "training": {"activation_checkpointing": True, "precision": "bfloat16", "epochs": 2, "drop_last": True},
+    },
     "a generator and three schedules": {
         "dataset": {"name": "spirals", "n": 100},
         "loss": {"name": "binary_cross_entropy", "class_weights": "balanced"},
