@@ -98,6 +98,9 @@ class Training(Schema):
     networks grows with the root of their depth, a step takes about a third longer, and no number changes."""
     early_stopping: EarlyStopping | None = None
     """Whether to end before the last epoch."""
+    best_metric: ValidationMetric | None = None
+    """What says which weights are best: `val/loss`, or `val/` and the key of one of the job's metrics, the first of
+    which is the default."""
     checkpoint_every_steps: Annotated[int, Ge(1), Le(10**9)] = 500
     """How much work a lost machine may cost at most."""
     evaluate_every_epochs: Annotated[int, Ge(1), Le(1_000_000)] = 1
@@ -221,6 +224,24 @@ class Summary(Reply):
     best_step: int | None
     better: Better = "lower"
     """Which way the metric improves."""
+
+
+class Checkpoint(Reply):
+    """A state of a run that is kept; the run can go on from the last."""
+
+    object: Literal["checkpoint"] = "checkpoint"
+    step: int
+    """Optimizer steps done."""
+    created_at: Time
+    bytes: int
+    sha256: str
+    """Of the file."""
+    metrics: dict[str, float | None] = {}
+    """What the last evaluation up to this step said; null where a value was not finite."""
+    best: bool = False
+    """Whether no checkpoint of the run was better by `training.best_metric`."""
+    last: bool = False
+    """Whether the run would go on from here."""
 
 
 class Environment(Reply):

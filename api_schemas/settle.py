@@ -48,7 +48,7 @@ def settle(
             "split": split,
             "preprocessing": spec.preprocessing.model_copy(update={"target": rescaled}),
             "metrics": metrics,
-            "training": _training(spec),
+            "training": _training(spec, metrics),
         }
     )
     faults = [
@@ -63,10 +63,12 @@ def settle(
     return settled
 
 
-def _training(spec: JobSpec) -> Training:
-    """With a learning rate of 0 for what is frozen, before any other that it is given."""
+def _training(spec: JobSpec, metrics: Sequence[MetricEntry]) -> Training:
+    """With what says which weights are best, and a learning rate of 0 for what is frozen, before any other."""
     frozen = dict.fromkeys(spec.init.freeze, 0.0) if spec.init else {}
-    return spec.training.model_copy(update={"layer_rates": {**frozen, **spec.training.layer_rates, **frozen}})
+    rates = {**frozen, **spec.training.layer_rates, **frozen}
+    best = spec.training.best_metric or (f"val/{metrics[0].key}" if metrics else "val/loss")
+    return spec.training.model_copy(update={"layer_rates": rates, "best_metric": best})
 
 
 def _loss(asked: LossEntry | None, task: Task) -> LossEntry:
@@ -164,6 +166,8 @@ def _of_watched(spec: JobSpec) -> Iterator[Fault]:
 def _watched(spec: JobSpec) -> Iterator[tuple[str, str]]:
     if spec.training.early_stopping:
         yield "/training/early_stopping/metric", spec.training.early_stopping.metric
+    if spec.training.best_metric:
+        yield "/training/best_metric", spec.training.best_metric
     for field in ("schedule", "momentum_schedule", "weight_decay_schedule"):
         for place, piece in enumerate(getattr(spec, field) or []):
             if piece.metric_followed:

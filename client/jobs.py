@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from api_schemas.curves import Metrics, Series
-from api_schemas.jobs import Event, Job, JobSpec, JobState, Plan
+from api_schemas.jobs import Checkpoint, Event, Job, JobSpec, JobState, Plan
 from api_schemas.pages import Page
 from client.events import follow
 from client.flow import Feed, Flow
@@ -181,6 +181,11 @@ class Jobs(Resource[D]):
             )
 
         return follow(request_after, after, self._retries)
+
+    @Listing
+    def checkpoints(self, job_id: str) -> Feed[Checkpoint]:
+        """The checkpoints of a job that are kept, newest first: the last two, and the best one."""
+        return self._each(Page[Checkpoint], path_of("jobs", job_id, "checkpoints"), {}, None)
 
     @Endpoint
     def script(self, job_id: str) -> Flow[str]:

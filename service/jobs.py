@@ -13,7 +13,7 @@ from api_schemas.base import Time
 from api_schemas.catalog.entry import schema_by_kind
 from api_schemas.datasets import Dataset, Upload
 from api_schemas.errors import Conflict, InvalidRequest, NotFound
-from api_schemas.jobs import Job, JobSpec, JobState, Plan
+from api_schemas.jobs import Checkpoint, Job, JobSpec, JobState, Plan
 from api_schemas.pages import Page
 from api_schemas.plan import make_plan
 from script.program import write_script
@@ -137,6 +137,12 @@ def get_script(job_id: str, gateway: GatewayDependency, project: ProjectDependen
     except InvalidRequest as error:
         raise Conflict(f"the job's dataset is no longer as it was: {error.detail}") from error
     return Response(program, 200, headers, "text/x-python; charset=utf-8")
+
+
+@router.get("/{job_id}/checkpoints", response_model=None, responses={200: {"model": Page[Checkpoint]}})
+def list_checkpoints(job_id: str, gateway: GatewayDependency, project: ProjectDependency) -> Response:
+    """The checkpoints of a job that are kept, newest first: the last two, and the best by `training.best_metric`."""
+    return page(jobs.list_checkpoints(gateway.database, project, job_id), None, Checkpoint)
 
 
 @router.delete("/{job_id}", status_code=204, response_model=None, responses=documented(409))

@@ -13,7 +13,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Dataset
-from api_schemas.jobs import HELD, Environment, JobError, JobSpec, JobState, Summary
+from api_schemas.jobs import HELD, Checkpoint, Environment, JobError, JobSpec, JobState, Summary
 from storage.curves import CurveWriter
 from storage.database import Database, now
 from storage.datasets import dataset_of
@@ -52,6 +52,8 @@ class Claim:
     rows_per_step: float
     """On average: an epoch's last step may be smaller."""
     metrics: dict[str, Summary]
+    checkpoints: list[Checkpoint]
+    """All that are kept of earlier attempts, oldest first."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ class Report:
     metrics: Mapping[str, Summary]
     samples_per_second: float | None = None
     events: Sequence[tuple[str, Data]] = ()
-    checkpoint: tuple[int, str] | None = None
-    """A new one: the steps that were done, and the SHA-256 of its file."""
+    checkpoints: Sequence[Checkpoint] = ()
+    """All that are kept now, oldest first, where there is a new one."""
 
 
 def claim(
@@ -107,6 +109,7 @@ def claim(
             steps_done=steps_done,
             rows_per_step=job.train_rows * job.spec.training.epochs / job.total_steps,
             metrics=job.metrics,
+            checkpoints=job.checkpoints,
         )
 
 
@@ -273,8 +276,10 @@ def _changes(news: Report | None) -> dict[str, Any]:
     }
     if news.samples_per_second is not None:
         changes["samples_per_second"] = news.samples_per_second
-    if news.checkpoint is not None:
-        changes["checkpoint_step"], changes["checkpoint_sha256"] = news.checkpoint
+    if news.checkpoints:
+        last = news.checkpoints[-1]
+        changes["checkpoints"] = list(news.checkpoints)
+        changes["checkpoint_step"], changes["checkpoint_sha256"] = last.step, last.sha256
     return changes
 
 

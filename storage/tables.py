@@ -28,7 +28,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from api_schemas.advice import Advice
 from api_schemas.datasets import Column, ColumnChoice, DatasetFile, DatasetState, Format, Preview
 from api_schemas.errors import Fault
-from api_schemas.jobs import Environment, JobError, JobSpec, JobState, Summary
+from api_schemas.jobs import Checkpoint, Environment, JobError, JobSpec, JobState, Summary
 from api_schemas.model_tasks import Asked, ModelTaskState
 from api_schemas.predictions import Prediction
 
@@ -112,6 +112,7 @@ class Table(DeclarativeBase):
         list[Column]: Document(list[Column]),
         list[ColumnChoice]: Document(list[ColumnChoice]),
         list[DatasetFile]: Document(list[DatasetFile]),
+        list[Checkpoint]: Document(list[Checkpoint]),
         dict[str, Summary]: Document(dict[str, Summary]),
         Asked: Document(Asked),
         Prediction: Document(Prediction),
@@ -171,6 +172,8 @@ class JobRow(Owned, Table):
     metrics: Mapped[dict[str, Summary]]
     checkpoint_step: Mapped[int | None]
     checkpoint_sha256: Mapped[str | None] = mapped_column(String(64))
+    checkpoints: Mapped[list[Checkpoint]]
+    """All that are kept, oldest first; a run goes on from the last."""
     model_sha256: Mapped[str | None] = mapped_column(String(64))
     """Of the stored model file."""
     weights_sha256: Mapped[str | None] = mapped_column(String(64))

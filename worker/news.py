@@ -6,12 +6,14 @@ import math
 import time
 
 from api_schemas.catalog.metrics import Better, better
-from api_schemas.jobs import Summary
+from api_schemas.jobs import Checkpoint, Summary
 from storage.artifacts import Artifact
 from storage.attempts import Claim, Report
 from storage.curves import CurveWriter
+from storage.database import now
 from storage.events import Data
 from training.events import Evaluation, Points
+from worker.keeping import keep
 
 
 class News:
@@ -24,17 +26,21 @@ class News:
     Attributes:
         curves: the points that are not yet written.
         unreported: how many of them there are, at least.
+        checkpoints: those that are kept, oldest first.
     """
 
     def __init__(self, claim: Claim, steps_done: int) -> None:
         self.curves = CurveWriter(claim.lease.job_id)
         self.unreported = 0
+        self.checkpoints = claim.checkpoints if steps_done else []
+        self._best_metric = claim.spec.training.best_metric or "val/loss"
+        self._judged = self.checkpoints[-1].metrics if self.checkpoints else {}
         self._rows_per_step = claim.rows_per_step
         self._steps_done = steps_done
         self._metrics = dict(claim.metrics)
         self._samples_per_second: float | None = None
         self._events: list[tuple[str, Data]] = []
-        self._checkpoint: tuple[int, str] | None = None
+        self._saved = False
         self._fresh = False
         self._heard_at = time.monotonic()
 
@@ -60,23 +66,28 @@ class News:
         for key, value in evaluation.values.items():
             self.curves.add(key, [evaluation.step], [value])
             self._note(key, value, evaluation.step)
-        shown = {key: _finite(value) for key, value in evaluation.values.items()}
-        self._happened("evaluation", {"step": evaluation.step, **shown})
+        self._judged = {key: _finite(value) for key, value in evaluation.values.items()}
+        self._happened("evaluation", {"step": evaluation.step, **self._judged})
 
     def checkpoint(self, steps_done: int, stored: Artifact) -> None:
-        """Take in that a checkpoint was stored."""
-        self._checkpoint = (steps_done, stored.sha256)
+        """Take in that a checkpoint was stored; a second one of the same step takes the first one's place."""
+        new = Checkpoint(
+            step=steps_done, created_at=now(), bytes=stored.bytes, sha256=stored.sha256, metrics=self._judged
+        )
+        before = [checkpoint for checkpoint in self.checkpoints if checkpoint.step < steps_done]
+        self.checkpoints, self._saved = keep([*before, new], self._best_metric), True
         self._happened("checkpoint", {"step": steps_done, "bytes": stored.bytes})
 
     def report(self) -> Report | None:
         """All of it; None where there is none."""
         if not self._fresh:
             return None
-        return Report(self._steps_done, self._metrics, self._samples_per_second, tuple(self._events), self._checkpoint)
+        kept = self.checkpoints if self._saved else ()
+        return Report(self._steps_done, self._metrics, self._samples_per_second, tuple(self._events), kept)
 
     def reported(self) -> None:
         """It was stored."""
-        self._events, self._checkpoint, self.unreported, self._fresh = [], None, 0, False
+        self._events, self._saved, self.unreported, self._fresh = [], False, 0, False
 
     def _happened(self, kind: str, data: Data) -> None:
         self._events.append((kind, data))

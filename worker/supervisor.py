@@ -30,7 +30,6 @@ log = structlog.get_logger()
 TRAIN = "worker.trainer:train"
 CANCEL_PATIENCE_SECONDS = 1.0
 """How long a trainer may take to obey a cancel before it is killed."""
-_KEEP_CHECKPOINTS = 2
 _LISTEN_SECONDS = 0.1
 _RETRY_SECONDS = 0.5
 _MOST_UNREPORTED = 2_000_000
@@ -64,7 +63,7 @@ class Supervisor:
         self._draining, self._slot, self._claim, self._trainer = draining, slot, claim, trainer
         self._lease = claim.lease
         self._news = News(claim, claim.steps_done)
-        self._checkpoints: list[str] = [claim.checkpoint_sha256] if claim.checkpoint_sha256 else []
+        self._files = {checkpoint.sha256 for checkpoint in claim.checkpoints}
         self._ending: Callable[[], None] | None = None
         self._order: Order | None = None
         self._kill_at = math.inf
@@ -169,7 +168,7 @@ class Supervisor:
     def _keep(self, checkpoint: Path) -> Artifact:
         stored = self._artifacts.put(blocks_of(checkpoint))
         checkpoint.unlink()
-        self._checkpoints.append(stored.sha256)
+        self._files.add(stored.sha256)
         return stored
 
     def _report(self) -> None:
@@ -199,8 +198,12 @@ class Supervisor:
             self._log.info("trainer_gone")  # listening to it tells how it ended
 
     def _forget_old_checkpoints(self) -> None:
-        while len(self._checkpoints) > _KEEP_CHECKPOINTS:
-            self._artifacts.delete(self._checkpoints.pop(0))
+        """Delete the files that no checkpoint has any more, once there is a last one to go on from."""
+        kept = {checkpoint.sha256 for checkpoint in self._news.checkpoints}
+        if kept:
+            for sha256 in self._files - kept:
+                self._artifacts.delete(sha256)
+            self._files = kept
 
     def _insist(self, write: Callable[[], None]) -> None:
         """Write something that must be written, for as long as the database is away and the lease is ours."""
@@ -213,6 +216,7 @@ class Supervisor:
     def _last_words(self) -> None:
         attempts.report(self._database, self._lease, self._news.curves, self._news.report())
         self._news.reported()
+        self._forget_old_checkpoints()
 
     def _succeed(self, done: Done) -> None:
         self._last_words()

@@ -8,13 +8,15 @@ import time
 import pytest
 
 from api_schemas.errors import Conflict
-from api_schemas.jobs import JobError
+from api_schemas.jobs import Checkpoint, JobError
 from storage import attempts, jobs
 from storage.attempts import LeaseLost, Report
 from storage.curves import CurveWriter, read_metrics
+from storage.database import now
 from storage.queue import Waker
 from storage.reconcile import reconcile
 
+CHECKPOINT = Checkpoint(step=2, created_at=now(), bytes=3, sha256="abc", last=True)
 CRASH = JobError(code="crashed", message="the trainer was killed", hint="")
 
 
@@ -137,7 +139,7 @@ def test_a_released_job_has_used_up_no_attempt(database, submit):
 def test_an_attempt_goes_on_behind_the_checkpoint_of_the_last(database, submit):
     job = submit()
     first = claim(database)
-    tell(database, first, 5.0, 4.0, 3.0, 2.0, checkpoint=(2, "abc"))
+    tell(database, first, 5.0, 4.0, 3.0, 2.0, checkpoints=[CHECKPOINT])
     attempts.crash(database, first.lease, CRASH)
     second = claim(database)
     assert (second.steps_done, second.checkpoint_sha256) == (2, "abc")
