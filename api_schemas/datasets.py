@@ -154,7 +154,8 @@ class Dataset(Reply):
     """Grows with every change; the ETag."""
     name: str
     state: DatasetState
-    """`processing` until it has been read; then `ready` or `failed`. A corrected type has it read again."""
+    """`processing` until it has been read; then `ready` or `failed`. Another type, size or target has it
+    read again."""
     terminal: bool
     """Whether the state is an end state."""
     created_at: Time

@@ -159,7 +159,7 @@ def change_dataset(database: Database, project: str, dataset_id: str, change: Da
     """Correct what was inferred.
 
     Returns:
-        The dataset, and whether it has to be read again because a column's type changed or it names groups.
+        The dataset, and whether it has to be read again: for another target, type or size, or for groups to count.
 
     Raises:
         Conflict: it is being read.
@@ -171,11 +171,14 @@ def change_dataset(database: Database, project: str, dataset_id: str, change: Da
             raise Conflict(f"a dataset that is {row.state} cannot be changed", retry_after_seconds=1)
         _check_names(row, change)
         _check_categories(row, change)
+        target = _target(row, change)
         row.name = change.name or row.name
-        row.target = change.target or row.target
-        row.choices = _merged(row.choices, change.columns)
+        row.choices = _of_one_target(_merged(row.choices, change.columns), target)
         row.columns = [_corrected(column, row.choices) for column in row.columns]
-        reread = any(choice.type is not None or choice.role == "group" for choice in change.columns)
+        reread = target != row.target or any(
+            choice.type or choice.size or choice.role == "group" for choice in change.columns
+        )
+        row.target = target
         if reread:
             row.state, row.attempt, row.lease_until, row.rows_read = "processing", 0, None, None
         row.version += 1
@@ -324,6 +327,38 @@ def _check_categories(row: DatasetRow, change: DatasetChange) -> None:
     ]
     if wrong:
         raise InvalidRequest.of(wrong)
+
+
+def _target(row: DatasetRow, change: DatasetChange) -> str | None:
+    """The column to predict after a change; none once the one before was given another role.
+
+    Raises:
+        InvalidRequest: two columns shall be it, or one that no loss can compare with an output.
+    """
+    named = {choice.name: f"/columns/{index}/role" for index, choice in enumerate(change.columns) if _is_target(choice)}
+    named |= {change.target: "/target"} if change.target else {}
+    if len(named) > 1:
+        both = " and ".join(repr(name) for name in list(named)[:2])
+        raise InvalidRequest.at("/target", "two_targets", f"{both} are both the target; choose one")
+    for name, pointer in named.items():
+        if any(column.name == name and column.type in ("array", "tokens") for column in row.columns):
+            message = f"column {name!r} holds arrays or text, which are features as they are; choose another target"
+            raise InvalidRequest.at(pointer, "no_target", message)
+        return name
+    released = any(choice.name == row.target and choice.role is not None for choice in change.columns)
+    return None if released else row.target
+
+
+def _is_target(choice: ColumnChoice) -> bool:
+    return choice.role == "target"
+
+
+def _of_one_target(choices: Sequence[ColumnChoice], target: str | None) -> list[ColumnChoice]:
+    """The choices without those that the choice of a target has overtaken."""
+    return [
+        choice.model_copy(update={"role": None}) if _is_target(choice) or choice.name == target else choice
+        for choice in choices
+    ]
 
 
 def _merged(before: Sequence[ColumnChoice], changes: Sequence[ColumnChoice]) -> list[ColumnChoice]:

@@ -21,6 +21,7 @@ from training.events import Evaluation
 from training.loop import Run
 from training.model_file import UnreadableModel
 from training.predict import Predictor
+from training.predict_file import predict_file
 
 ROWS = 90
 
@@ -155,6 +156,21 @@ def test_values_may_be_numbers_texts_or_a_files_columns(trained):
     for same in (of(size="61.5", month="03"), of(size=" 61.50 ", month=3.0), of(**{"weight/kg": "1e4"})):
         assert torch.equal(trained.predictor.inputs(same), expected)
     assert torch.equal(trained.predictor.inputs(pl.DataFrame(of()).to_dict()), expected)
+
+
+def test_a_date_is_predicted_from_as_it_was_learned_in_a_request_and_in_a_file(tmp_path):
+    rows = "".join(f"2024-{1 + i % 12:02}-{1 + i % 28:02},{i}\n" for i in range(ROWS))
+    predictor = Trained(tmp_path, f"when,price\n{rows}", target="price", model={"name": "linear"}).predictor
+    told = predictor.predict({"when": ["2024-03-01", "2024-03-01T12:00"]}).predictions
+    assert told[0] != told[1]
+    (tmp_path / "new.csv").write_text("when\n2024-03-01 00:00:00\n2024-03-01 12:00:00\n")
+    times = pl.read_csv(tmp_path / "new.csv", try_parse_dates=True)
+    times.with_columns(pl.col("when").cast(pl.Datetime)).write_parquet(tmp_path / "new.parquet")
+    for kind in ("csv", "parquet"):
+        predict_file(predictor, tmp_path / f"new.{kind}", kind, tmp_path / "out.jsonl", "jsonl")
+        np.testing.assert_allclose(pl.read_ndjson(tmp_path / "out.jsonl")["prediction"], told)
+    with pytest.raises(InvalidRequest, match="write one such as 2024-12-31"):
+        predictor.predict({"when": ["01.03.2024"]})
 
 
 def test_truth_values_are_the_categories_that_a_file_writes_them_as(tmp_path):
