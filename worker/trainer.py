@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 
 import torch
 
-from api_schemas.jobs import Environment, JobError
+from api_schemas.jobs import Environment, JobError, Training
 from api_schemas.plan import make_plan
 from training.checkpoint import UnreadableCheckpoint
 from training.data.preparation import BadData
@@ -106,5 +106,18 @@ def _out_of_memory(assignment: Assignment, error: BaseException) -> JobError:
     return JobError(
         code="out_of_memory",
         message=f"out of memory: {str(error).splitlines()[0][:200]}" if str(error) else "out of memory",
-        hint=f"use a batch smaller than {assignment.spec.training.batch_size} or a smaller network",
+        hint=less_memory(assignment.spec.training),
     )
+
+
+def less_memory(training: Training) -> str:
+    """What to change, what changes the run least first."""
+    ways: list[str] = []
+    if training.batch_size > 1:
+        size, batches = training.batch_size // 2, 2 * training.accumulate_batches
+        ways.append(
+            f"set training.batch_size to {size} and accumulate_batches to {batches}, for steps about as large as now"
+        )
+    if not training.activation_checkpointing:
+        ways.append("set training.activation_checkpointing, which changes no number")
+    return "; or ".join([*ways, "use a smaller network"])
