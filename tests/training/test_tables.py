@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import datasets as sklearn_datasets
 
 from api_schemas.datasets import ColumnChoice
 from training.data import plain
@@ -304,6 +305,40 @@ def test_missing_values_dates_and_rare_classes_are_said_with_their_place(upload)
     }
     assert "2 rows (rows 5, 10)" in said["/columns/1", "missing_values"]
     assert "57 rows of 'common' and 3 of 'rare'" in said["/columns/2", "class_imbalance"]
+
+
+def suspected(found):
+    return {fault.pointer: fault.message for fault in found.warnings if fault.code == "leakage_suspect"}
+
+
+def test_a_column_that_alone_tells_the_class_is_suspected(upload):
+    rng = np.random.default_rng(0)
+    rows = "".join(
+        f"{rng.integers(5)},{'' if ill else rng.integers(3)},{'treated' if ill else 'sent home'},{rng.normal()},{ill}\n"
+        for ill in rng.choice(2, 400, p=[0.8, 0.2])
+    )
+    found = upload("ward,day,note,x,ill\n" + rows, target="ill")
+    assert suspected(found).keys() == {"/columns/1", "/columns/2"}
+    assert "tells 400 of 400 rows the class of 'ill'" in suspected(found)["/columns/2"]
+    assert suspected(upload("ward,day,note,x,ill\n" + rows)) == {}
+
+
+def test_a_column_that_is_the_target_in_other_units_is_suspected(upload):
+    rng = np.random.default_rng(0)
+    rows = "".join(
+        f"{'' if place % 9 == 0 else -1.8 * price - 32 + rng.normal(0, 0.01)},{price + rng.normal(0, 0.2)},7,{price}\n"
+        for place, price in enumerate(rng.normal(size=200))
+    )
+    found = upload("fahrenheit,near,same,celsius\n" + rows, target="celsius")
+    assert suspected(found).keys() == {"/columns/0"}
+    assert "correlation of -0.99" in suspected(found)["/columns/0"]
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "diabetes", "iris", "wine"])
+def test_no_column_of_the_tables_that_everybody_knows_is_suspected(upload, name):
+    bunch = getattr(sklearn_datasets, f"load_{name}")()
+    table = pl.DataFrame(bunch.data, schema=list(map(str, bunch.feature_names))).with_columns(y=bunch.target)
+    assert suspected(upload(table.write_csv(), target="y")) == {}
 
 
 def test_a_healthy_table_gets_no_warning(upload):

@@ -16,6 +16,7 @@ from api_schemas.nearest import nearest
 from training.data.array_column import ArrayReading
 from training.data.array_files import read_safetensors
 from training.data.columns import Choice, ColumnReading
+from training.data.leakage import leakage_suspects
 from training.data.plain import MISSING
 from training.data.raw import RawTable
 from training.data.reading import read
@@ -80,12 +81,13 @@ def describe(table: RawTable, choices: Sequence[ColumnChoice] = (), target: str 
     with ThreadPoolExecutor() as pool:  # polars and numpy count without Python's lock
         described = list(pool.map(_describe, columns))
     rows = len(table.row_numbers)
+    arrays = {column.name: column.array for column in columns if column.array is not None}
     return Inspection(
         rows=rows,
         columns=described,
-        warnings=[*table.warnings, *warn(described, rows)],
+        warnings=[*table.warnings, *warn(described, rows), *leakage_suspects(described, arrays)],
         preview=_preview(columns),
-        arrays={column.name: column.array for column in columns if column.array is not None},
+        arrays=arrays,
     )
 
 
