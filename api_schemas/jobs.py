@@ -98,6 +98,10 @@ class Training(Schema):
     networks grows with the root of their depth, a step takes about a third longer, and no number changes."""
     early_stopping: EarlyStopping | None = None
     """Whether to end before the last epoch."""
+    keep: Literal["last", "best"] = "last"
+    """Which weights the model has, of which the test rows judge too: those after the last step, or those of the
+    evaluation with the best `best_metric`. Choosing by validation rows makes their own best value look a little better
+    than the model is; test rows do not."""
     best_metric: ValidationMetric | None = None
     """What says which weights are best: `val/loss`, or `val/` and the key of one of the job's metrics, the first of
     which is the default."""

@@ -333,6 +333,15 @@ def _faults(spec: JobSpec, train: int, validation: int) -> list[Fault]:
                 message="early stopping needs validation rows; set split.validation above 0",
             )
         )
+    if spec.training.keep == "best" and not validation:
+        faults.append(
+            Fault(
+                pointer="/training/keep",
+                code="no_validation_rows",
+                message="which weights are best is judged by validation rows; set split.validation above 0, or keep "
+                "the last",
+            )
+        )
     return faults
 
 

@@ -33,7 +33,7 @@ class Loop:
         self._page.heading("Training")
         self._write_batches()
         self._write_report()
-        states = [*self._gradient_states(), *self._average(), *self._stopping_states(), "step = -1"]
+        states = [*self._gradient_states(), *self._average(), *self._best(), *self._stopping_states(), "step = -1"]
         if self._judges_elsewhere:
             self._page.code("\n".join(states[:-1]))
             self._write_judged()
@@ -106,16 +106,30 @@ def report(step: int, loss: Tensor) -> None:
             return []
         return [self._page.line("averaged = ", self._training.averaging.call(Name("network")))]
 
+    def _best(self) -> list[str]:
+        if not self._keeps_best:
+            return []
+        higher = Name(repr(better(self._best_metric) == "higher"))
+        return [self._page.line("kept = ", Call("training.best.BestWeights", (), {"higher": higher}))]
+
+    @property
+    def _keeps_best(self) -> bool:
+        return self._training.keep == "best"
+
+    @property
+    def _best_metric(self) -> str:
+        return self._training.best_metric or "val/loss"
+
     def _stopping_states(self) -> list[str]:
         return ["best, waited = None, 0  # of early stopping"] if self._training.early_stopping else []
 
     @property
     def _judges_elsewhere(self) -> bool:
-        """Whether the weights that are judged and kept are not those of the training."""
+        """Whether the weights that are judged are not those of the training."""
         return self._entry.switches_mode or self._training.averaging is not None
 
     def _write_judged(self) -> None:
-        """Write the context in which the network is judged and kept."""
+        """Write the context in which the network is judged."""
         page, switches = self._page, self._entry.switches_mode
         page.imports.name("torch", "nn")
         page.imports.name("contextlib", "contextmanager")
@@ -133,9 +147,7 @@ def report(step: int, loss: Tensor) -> None:
             moved = page.line("with ", Call("training.optimization.evaluation_weights", _names("optimizer", "network")))
             lines = [f"{moved}:", *_indented(lines, 1)]
         head = ["@contextmanager", "def judged() -> Iterator[nn.Module]:"]
-        page.code(
-            "\n".join([*head, '    """The network with the weights that are judged and kept."""', *_indented(lines, 1)])
-        )
+        page.code("\n".join([*head, '    """The network with the weights that are judged."""', *_indented(lines, 1)]))
 
     def _epoch(self) -> list[str]:
         """The body of the loop over epochs."""
@@ -227,13 +239,18 @@ def report(step: int, loss: Tensor) -> None:
 
     def _judge(self, name: str, part: str) -> list[str]:
         """Evaluate a part and print it."""
-        model = "model" if self._judges_elsewhere else "network"
+        keeps_best, is_test = self._keeps_best, name == "test"
+        model = "model" if self._judges_elsewhere or (keeps_best and is_test) else "network"
         units = "" if self._subject.text else f", target[rows.{part}]"
-        evaluate = f"values = evaluate({model}, x_{part}, y_{part}{units})"
-        print_ = f'print("evaluation step", step, *(f"{name}/{{key}} {{value!r}}" for key, value in values.items()))'
-        if not self._judges_elsewhere:
-            return [evaluate, print_]
-        return ["with judged() as model:", f"    {evaluate}", print_]
+        lines = [f"values = evaluate({model}, x_{part}, y_{part}{units})"]
+        if keeps_best and not is_test:
+            lines.append(f'kept.see(values["{self._best_metric.removeprefix("val/")}"], {model})')
+        if self._judges_elsewhere and not (keeps_best and is_test):
+            lines = ["with judged() as model:", *_indented(lines, 1)]
+        return [
+            *lines,
+            f'print("evaluation step", step, *(f"{name}/{{key}} {{value!r}}" for key, value in values.items()))',
+        ]
 
     def _tell_schedules(self) -> list[str]:
         lines: list[str] = []
@@ -268,12 +285,14 @@ def report(step: int, loss: Tensor) -> None:
         tested = self._judge("test", "test") if self._subject.plan.test_rows else []
         finite = ["if not all(weight.isfinite().all() for weight in network.parameters()):"]
         finite += ['    raise SystemExit("diverged")']
-        model = "model" if self._judges_elsewhere else "network"
+        best = ["model = kept.model(network)"] if self._keeps_best else []
+        model = "model" if self._judges_elsewhere or best else "network"
         digest = self._page.line(
             'print("weights_sha256", ', Call("training.checkpoint.digest", _names(f"{model}.state_dict()")), ")"
         )
-        kept = ["with judged() as model:", f"    {digest}"] if self._judges_elsewhere else [digest]
-        self._page.code("\n".join([*tested, *finite, *kept]))
+        judged = self._judges_elsewhere and not best
+        kept = ["with judged() as model:", f"    {digest}"] if judged else [digest]
+        self._page.code("\n".join([*best, *tested, *finite, *kept]))
 
 
 def _names(*names: str) -> tuple[Name, ...]:

@@ -218,6 +218,8 @@ def _how_it_ended(job: JobRow) -> str:
         return f"all {job.total_steps} steps are done"
     early = f"stopped early after step {job.step}: it no longer got better"
     training = job.spec.training
+    if training.keep == "best":
+        return f"{early}; the weights of its best evaluation are kept"
     steps_per_epoch = job.total_steps // training.epochs
     if training.averaging and job.step < training.averaging.first_step(job.total_steps, steps_per_epoch):
         return f"{early}; the last weights are kept, as no average had begun"

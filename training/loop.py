@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from api_schemas.catalog.metrics import better
 from api_schemas.jobs import JobSpec, Plan
 from api_schemas.plan import batches_per_epoch
 from api_schemas.trained import trained_network
 from training.averaging import WeightAverage, refresh_batch_statistics
+from training.best import BestWeights
 from training.build import build_loss, initialize
 from training.build import evaluate as make
 from training.checkpoint import load_state, save_state
@@ -63,6 +65,8 @@ class Run:
         self._average = WeightAverage(averaging, self._model, plan) if averaging else None
         self._recording = Recording(self._steps.scheduled)
         self._patience = Patience(stopping) if stopping else None
+        self._best_metric = spec.training.best_metric or "val/loss"
+        self._best = BestWeights(better(self._best_metric) == "higher") if spec.training.keep == "best" else None
         self._random = random_state(device)
         self._evaluated = 0
         self._checkpointed = 0
@@ -113,14 +117,16 @@ class Run:
         self.steps_done, self._evaluated, self._checkpointed = state["position"]
         if self._patience:
             self._patience.best, self._patience.waited = state["patience"]
+        if self._best:
+            self._best.restore(state["best"])
 
     def save_model(self, path: Path) -> str:
-        """Write what a prediction needs, as `training.model_file.save_model` does.
+        """Write what a prediction needs of a run that has ended, as `training.model_file.save_model` does.
 
         Returns:
             SHA-256 of the weights.
         """
-        with self._judged_model() as model:
+        with self._kept_model() as model:
             return save_model(path, self._spec, self._data.preparation, model.state_dict())
 
     @property
@@ -135,6 +141,7 @@ class Run:
             "random": self._random,
             "position": (self.steps_done, self._evaluated, self._checkpointed),
             "patience": (self._patience.best, self._patience.waited) if self._patience else None,
+            "best": self._best.state() if self._best else None,
         }
 
     def _happenings(self, flush_seconds: float) -> Iterator[Happening]:
@@ -197,30 +204,44 @@ class Run:
 
     def _evaluate(self) -> dict[str, float]:
         """Judge, and at the end of the run judge by the test rows too."""
-        values = self._judge("val", self._validation)
+        values = self._judge("val", self._validation, self._judged_model)
         if self._patience:
             self._patience.see(values)
         self._steps.see(self.steps_done - 1, values)
         if self._finished:
-            values |= self._judge("test", self._test)
+            values |= self._judge("test", self._test, self._kept_model)
         return values
 
     @contextmanager
     def _judged_model(self) -> Generator[nn.Module]:
-        """The network as it is judged and kept: with averaged weights, or where its optimizer wants it judged."""
+        """The network as it is judged: with averaged weights, or where its optimizer wants it judged."""
         with self._steps.optimization.evaluating():
             model = self._average.model if self._average and self._average.begun else self._model
             if model is not self._model or self._spec.optimizer.switches_mode:
                 refresh_batch_statistics(model, (self._train.x.index_select(0, rows) for rows in self._batches(0)))
             yield model
 
-    def _judge(self, name: str, part: Part) -> dict[str, float]:
+    @contextmanager
+    def _kept_model(self) -> Generator[nn.Module]:
+        """The network that comes out of the run once it has ended."""
+        if self._best:
+            yield self._best.model(self._model)
+        else:
+            with self._judged_model() as model:
+                yield model
+
+    def _judge(
+        self, name: str, part: Part, network: Callable[[], AbstractContextManager[nn.Module]]
+    ) -> dict[str, float]:
         """Loss and metrics of a part's rows by their keys; none where it has no rows."""
         if not len(part.y):
             return {}
-        with self._judged_model() as model:
+        with network() as model:
             judged = evaluate(model, self._loss, part, self._data, self._spec.metrics or [])
-        return {f"{name}/{key}": value for key, value in judged.items()}
+            values = {f"{name}/{key}": value for key, value in judged.items()}
+            if self._best and self._best_metric in values:
+                self._best.see(values[self._best_metric], model)
+        return values
 
     def _refuse_infinite_weights(self) -> None:
         for weight in self._model.parameters():

@@ -54,6 +54,19 @@ SPECS = {
         "model": {**BATCH_NORM, "dropout": 0.3},
         "training": {"epochs": 3, "batch_size": 20, "accumulate_batches": 3, "gradient_clip_norm": 0.5},
     },
+    "the best of averaged weights with batch norm": {
+        "dataset": {"name": "iris"},
+        "split": {"test": 0.2},
+        "model": BATCH_NORM,
+        "optimizer": {"name": "sgd", "lr": 0.3, "momentum": 0.9},
+        "training": {"epochs": 12, "batch_size": 32, "averaging": {"name": "ema"}, "keep": "best"},
+    },
+    "the best before an early end": {
+        "dataset": {"name": "diabetes"},
+        "split": {"test": 0.2},
+        "optimizer": {"name": "schedulefreeadamw", "lr": 0.1},
+        "training": {"epochs": 30, "keep": "best", "best_metric": "val/mae", "early_stopping": {"patience": 2}},
+    },
     "a closure, a percentile": {
         "dataset": {"name": "iris"},
         "optimizer": {"name": "lbfgs"},

@@ -167,6 +167,8 @@ STEPS = {
     "clipping by percentile": {"gradient_clip_norm": None, "gradient_clip_percentile": 40},
     "ema": {"averaging": {"name": "ema", "decay": 0.9, "start": 0.1}},
     "swa": {"averaging": {"name": "swa", "start": 0.2, "every": 2}},
+    "the best": {"keep": "best", "best_metric": "val/loss"},
+    "the best average": {"keep": "best", "averaging": {"name": "ema", "decay": 0.9}},
     "groups": {"decay_norms_and_biases": False, "layer_rates": {"0.*": 0.1}},
 }
 
