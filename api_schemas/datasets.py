@@ -134,7 +134,7 @@ class DatasetFile(Reply):
     name: str
     """As it was uploaded."""
     sha256: str
-    """Digest of its bytes; the same bytes are stored once."""
+    """Digest of its bytes; the same bytes are stored once. Empty until it has been fetched."""
     bytes: int
 
 
@@ -143,6 +143,8 @@ class DatasetProgress(Reply):
 
     rows_read: int | None = None
     """Rows that a worker has read; null before it begins, and for files that are no tables."""
+    bytes_fetched: int | None = None
+    """Bytes that a worker has fetched of a dataset by URL."""
 
 
 class Dataset(Reply):
@@ -160,11 +162,14 @@ class Dataset(Reply):
     """Whether the state is an end state."""
     created_at: Time
     sha256: str
-    """Digest of the uploaded bytes; of several files, of their digests one after the other."""
+    """Digest of the uploaded bytes; of several files, of their digests one after the other. Empty until a dataset by
+    URL has been fetched."""
     bytes: int
-    """Of all files together."""
+    """Of all files together; of a dataset by URL, as many as have come."""
     files: list[DatasetFile] = []
     """In the order of the upload."""
+    url: str | None = None
+    """Where it was fetched from."""
     format: Format
     progress: DatasetProgress | None = None
     """Null once it has been read."""

@@ -15,15 +15,18 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api_schemas.base import Reply
 from api_schemas.errors import Fault, Problem, Unavailable
 from api_schemas.ids import new_id
 from api_schemas.predictions import PredictionRequest
+from api_schemas.sources import DatasetByUrl
 from service import (
     architectures,
     catalog,
     curves,
     datasets,
     events,
+    fetches,
     jobs,
     model_files,
     models,
@@ -78,6 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
         architectures,
         curves,
         events,
+        fetches,  # before the uploads, which are of the same path
         datasets,
         model_files,
         predictions,
@@ -158,8 +162,9 @@ def _complete_openapi(app: FastAPI) -> None:
         if app.openapi_schema is None:
             document = generate()
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            for kind in (Problem, Fault, PredictionRequest):
-                schema = kind.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+            for kind in (Problem, Fault, PredictionRequest, DatasetByUrl):
+                mode = "serialization" if issubclass(kind, Reply) else "validation"
+                schema = kind.model_json_schema(mode=mode, ref_template="#/components/schemas/{model}")
                 schemas |= schema.pop("$defs", {}) | {kind.__name__: schema}
             app.openapi_schema = document
         return app.openapi_schema

@@ -16,6 +16,7 @@ from api_schemas.errors import Fault, InvalidRequest
 from api_schemas.formats import FORMATS, FileFormat, endings, format_of
 from api_schemas.nearest import nearest
 from api_schemas.pages import Page
+from service import fetches
 from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
 from service.images import grid_svg, read_grid
 from service.plot_paper import png
@@ -44,7 +45,13 @@ ImageSize = Annotated[
 ]
 
 
-@router.post("", status_code=202, response_model=None, responses={202: {"model": Dataset}} | documented(400, 413, 415))
+@router.post(
+    "",
+    status_code=202,
+    response_model=None,
+    responses={202: {"model": Dataset}} | documented(400, 413, 415),
+    openapi_extra=fetches.BODY,
+)
 async def upload_dataset(
     file: Annotated[
         list[UploadFile],
@@ -58,7 +65,10 @@ async def upload_dataset(
     columns: Columns = None,
     image_size: ImageSize = None,
 ) -> Response:
-    """Upload a table, arrays or images. A worker reads them; where that takes seconds, the answer has what it found."""
+    """Upload a table, arrays or images, or as JSON say where a worker shall fetch them.
+
+    A worker reads them; where an upload takes it seconds, the answer has what it found.
+    """
     choices = _choices(columns, image_size)
     format_ = format_of([part.filename or "" for part in file])
     label = _label(name or file[0].filename or "untitled")

@@ -33,13 +33,15 @@ MOST_INSPECTIONS = 3
 
 @dataclass(frozen=True)
 class NewDataset:
-    """An upload whose bytes are stored."""
+    """An upload whose bytes are stored, or a file that is yet to be fetched."""
 
     name: str
     format: Format
     files: Sequence[DatasetFile]
     target: str | None
     choices: Sequence[ColumnChoice]
+    url: str | None = None
+    """Where to fetch the only file, whose digest is empty so far."""
 
     @property
     def sha256(self) -> str:
@@ -59,6 +61,8 @@ class Inspection:
     format: Format
     choices: list[ColumnChoice]
     target: str | None
+    url: str | None
+    """Where the file comes from; it is to be fetched as long as its digest is empty."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ def add_dataset(
         sha256=upload.sha256,
         bytes=sum(file.bytes for file in upload.files),
         files=list(upload.files),
+        url=upload.url,
         format=upload.format,
         target=upload.target,
         choices=list(upload.choices),
@@ -220,7 +225,7 @@ def claim_inspection(database: Database, dataset_id: str, lease_seconds: float) 
         session.flush()
         taken = update(DatasetRow).where(DatasetRow.id == row.id)
         session.execute(taken.values(lease_until=database_time() + lease_seconds))
-        return Inspection(row.id, row.attempt, row.files, row.format, row.choices, row.target)
+        return Inspection(row.id, row.attempt, row.files, row.format, row.choices, row.target, row.url)
 
 
 def report_rows_read(database: Database, inspection: Inspection, rows: int, lease_seconds: float) -> bool:
@@ -229,13 +234,28 @@ def report_rows_read(database: Database, inspection: Inspection, rows: int, leas
     Returns:
         Whether it still waits for this inspection; False once it was deleted or given to another.
     """
+    return _report(database, inspection, lease_seconds, {"rows_read": rows})
+
+
+def report_bytes_fetched(database: Database, inspection: Inspection, count: int, lease_seconds: float) -> bool:
+    """Say how much of a file has been fetched; otherwise as `report_rows_read`."""
+    return _report(database, inspection, lease_seconds, {"bytes": count})
+
+
+def keep_fetched(database: Database, inspection: Inspection, file: DatasetFile, lease_seconds: float) -> bool:
+    """Say that the file is stored, so that no later reading fetches it again; otherwise as `report_rows_read`."""
+    changes = {"files": [file], "sha256": file.sha256, "bytes": file.bytes}
+    return _report(database, inspection, lease_seconds, changes)
+
+
+def _report(database: Database, inspection: Inspection, lease_seconds: float, news: dict[str, object]) -> bool:
     with database.write() as session:
         mine = update(DatasetRow).where(
             DatasetRow.id == inspection.dataset_id,
             DatasetRow.attempt == inspection.attempt,
             DatasetRow.state == "processing",
         )
-        changes = {"rows_read": rows, "lease_until": database_time() + lease_seconds}
+        changes = news | {"lease_until": database_time() + lease_seconds}
         renewed = session.execute(mine.values(**changes, version=DatasetRow.version + 1).returning(DatasetRow.id))
         return renewed.scalar() is not None
 
@@ -280,7 +300,8 @@ def dataset_of(row: DatasetRow) -> Dataset:
         bytes=row.bytes,
         files=row.files,
         format=row.format,
-        progress=DatasetProgress(rows_read=row.rows_read) if row.state == "processing" else None,
+        url=row.url,
+        progress=_progress(row) if row.state == "processing" else None,
         rows=row.rows,
         target=row.target,
         columns=row.columns,
@@ -288,6 +309,10 @@ def dataset_of(row: DatasetRow) -> Dataset:
         warnings=row.warnings,
         error=row.error,
     )
+
+
+def _progress(row: DatasetRow) -> DatasetProgress:
+    return DatasetProgress(rows_read=row.rows_read, bytes_fetched=row.bytes if row.url else None)
 
 
 def _is_array(column: Column) -> bool:

@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     reader_memory_bytes: Annotated[int, Gt(0)] | None = None
     """Most memory that the reading of a dataset may take; by default three quarters of the machine's."""
     reader_seconds: Annotated[float, Gt(0)] = 600.0
-    """Longest that the reading of a dataset may take."""
+    """Longest that the reading of a dataset may take, and before it the fetching of one by URL."""
     dataset_rows: Annotated[int, Gt(0)] = 100_000_000
     """Most rows of a dataset."""
     dataset_columns: Annotated[int, Gt(0), Le(10_000)] = 10_000
@@ -60,7 +60,11 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Gt(0)] = 1 << 20
     """Largest JSON body that the gateway reads."""
     max_upload_bytes: Annotated[int, Gt(0)] = 10 << 30
-    """Largest dataset that the gateway takes."""
+    """Largest dataset that the gateway takes, and that a worker fetches."""
+    fetch_hosts: Annotated[str, NoDecode] = ""
+    """Hosts from which workers fetch datasets by URL, separated by commas: `data.example.org`, `*.example.org` for all
+    names below it, `*` for all. Before a name `http://` allows that in place of HTTPS, `:8443` after it another port.
+    Addresses that are not on the public internet are never fetched from. Empty: nothing is fetched."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is logged."""
     log_format: Literal["json", "console"] = "json"
@@ -98,4 +102,13 @@ class Settings(BaseSettings):
     @property
     def queue_names(self) -> list[str]:
         """The queues that a worker serves."""
-        return [name.strip() for name in self.queues.split(",") if name.strip()]
+        return _listed(self.queues)
+
+    @property
+    def fetch_from(self) -> list[str]:
+        """The hosts that datasets may be fetched from."""
+        return _listed(self.fetch_hosts)
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

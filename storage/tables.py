@@ -236,10 +236,12 @@ class DatasetRow(Owned, Table):
     name: Mapped[str]
     created_at: Mapped[datetime]
     sha256: Mapped[str] = mapped_column(String(64))
-    """Of the uploaded bytes; of several files, of their digests."""
+    """Of the uploaded bytes; of several files, of their digests; empty before the file is fetched."""
     bytes: Mapped[int]
     files: Mapped[list[DatasetFile]]
     """Each under its digest in the artifact store."""
+    url: Mapped[str | None]
+    """Where the file was fetched from, or will be as long as its digest is empty."""
     format: Mapped[Format]
     target: Mapped[str | None]
     choices: Mapped[list[ColumnChoice]]

@@ -1,116 +1,132 @@
-"""The inspection of an uploaded dataset: a reader is started, heard out, limited, and what it found is stored."""
+"""The inspection of a dataset: children fetch and read it within limits, and what they found is stored."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import structlog
 
 from api_schemas.errors import Fault, Unavailable
+from api_schemas.sources import POINTER
 from storage.artifacts import Artifacts, blocks_of
 from storage.database import Database
-from storage.datasets import Contents, Inspection, claim_inspection, finish_inspection, report_rows_read
+from storage.datasets import (
+    Contents,
+    Inspection,
+    claim_inspection,
+    finish_inspection,
+    keep_fetched,
+    report_bytes_fetched,
+    report_rows_read,
+)
 from storage.settings import Settings
 from training.data.refusal import Limits
-from worker.messages import Found, Reading, RowsRead, UploadedFile
-from worker.process import Child
+from worker.hearing import LOST, Bounds, Report, hear, reported
+from worker.messages import Fetching, Found, Reading, UploadedFile
 
 log = structlog.get_logger()
 
 READ = "worker.reader:read"
-_REPORT_SECONDS = 1.0
-_LOOK_SECONDS = 0.05
-"""How often its memory is looked at: a reader may take some hundred megabytes more before it is ended."""
-_PATIENCE_SECONDS = 1.0
+FETCH = "worker.fetcher:fetch"
+_Write: TypeAlias = Callable[[Database, Inspection, int, float], bool]
 
 
-def inspect_dataset(database: Database, artifacts: Artifacts, settings: Settings, dataset_id: str) -> None:
-    """Read an uploaded dataset, in a process of its own, and store what stands in it."""
+def inspect_dataset(
+    database: Database, artifacts: Artifacts, settings: Settings, dataset_id: str, fetcher: str = FETCH
+) -> None:
+    """Fetch a dataset that is not here yet, read it, each in a process of its own, and store what stands in it."""
     inspection = claim_inspection(database, dataset_id, settings.lease_seconds)
     if inspection is None:
         return
     scratch = settings.folder / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"{dataset_id}-", dir=scratch) as folder:
-        reading = _reading(inspection, artifacts, settings, Path(folder))
-        answer = _read(reading, lambda rows: _report(database, inspection, rows, settings), settings.reader_seconds)
-        outcome = answer if isinstance(answer, Fault) else _stored(answer, artifacts, reading.arrays)
+        inspector = _Inspector(database, artifacts, settings, Path(folder), fetcher)
+        fetched = inspector.fetch(inspection)
+        outcome = fetched if isinstance(fetched, Fault) else inspector.read(fetched)
     finish_inspection(database, inspection, outcome)
     code = outcome.code if isinstance(outcome, Fault) else None
     log.info("dataset_read", dataset=dataset_id, outcome=type(outcome).__name__, code=code)
 
 
-def _reading(inspection: Inspection, artifacts: Artifacts, settings: Settings, folder: Path) -> Reading:
-    return Reading(
-        files=[UploadedFile(file.name, artifacts.path(file.sha256)) for file in inspection.files],
-        format=inspection.format,
-        choices=inspection.choices,
-        target=inspection.target,
-        arrays=folder / "arrays",
-        limits=Limits(settings.dataset_rows, settings.dataset_columns, settings.dataset_bytes, folder),
-        memory_bytes=settings.reader_memory_bytes or _most_memory(),
-    )
+@dataclass(frozen=True)
+class _Inspector:
+    """What the steps of an inspection need."""
+
+    database: Database
+    artifacts: Artifacts
+    settings: Settings
+    folder: Path
+    """Gone, with all that is in it, once the dataset has been read."""
+    fetcher: str
+
+    def fetch(self, inspection: Inspection) -> Inspection | Fault:
+        """The inspection with its file, which is fetched where that was not done before."""
+        if inspection.url is None or inspection.files[0].sha256:
+            return inspection
+        settings, place = self.settings, self.folder / "fetched"
+        order = Fetching(inspection.url, settings.fetch_from, settings.max_upload_bytes, place)
+        report, bounds = self._report(report_bytes_fetched, inspection), self._bounds(POINTER, "fetched")
+        answer = hear(self.fetcher, order, report, bounds)
+        return answer if isinstance(answer, Fault) else self._keep(inspection, place)
+
+    def read(self, inspection: Inspection) -> Contents | Fault:
+        """What stands in the files."""
+        order = self._reading(inspection)
+        report, bounds = self._report(report_rows_read, inspection), self._bounds("/file", "read")
+        answer = hear(READ, order, report, bounds)
+        return self._contents(answer, inspection, order.arrays) if isinstance(answer, Found) else answer
+
+    def _keep(self, inspection: Inspection, fetched: Path) -> Inspection | Fault:
+        size, report = fetched.stat().st_size, self._report(report_bytes_fetched, inspection)
+        stored = self.artifacts.put(reported(blocks_of(fetched), lambda: report(size)))
+        fetched.unlink()
+        file = inspection.files[0].model_copy(update={"sha256": stored.sha256, "bytes": stored.bytes})
+        if not keep_fetched(self.database, inspection, file, self.settings.lease_seconds):
+            return LOST
+        return replace(inspection, files=[file])
+
+    def _contents(self, found: Found, inspection: Inspection, arrays: Path) -> Contents:
+        report = self._report(report_rows_read, inspection)
+        stored = self.artifacts.put(reported(blocks_of(arrays), lambda: report(found.rows)))
+        return Contents(found.rows, found.columns, found.warnings, found.preview, stored.sha256, found.target)
+
+    def _report(self, write: _Write, inspection: Inspection) -> Report:
+        def report(count: int) -> bool:
+            try:
+                return write(self.database, inspection, count, self.settings.lease_seconds)
+            except Unavailable:
+                return True  # the work goes on; what it finds is stored once the database is back
+
+        return report
+
+    def _bounds(self, pointer: str, what: str) -> Bounds:
+        seconds = self.settings.reader_seconds
+        message = f"the file could not be {what} within {seconds:g} s; upload a part of it"
+        return Bounds(seconds, self._memory_bytes, Fault(pointer=pointer, code="too_slow", message=message))
+
+    @property
+    def _memory_bytes(self) -> int:
+        return self.settings.reader_memory_bytes or _most_memory()
+
+    def _reading(self, inspection: Inspection) -> Reading:
+        settings = self.settings
+        return Reading(
+            files=[UploadedFile(file.name, self.artifacts.path(file.sha256)) for file in inspection.files],
+            format=inspection.format,
+            choices=inspection.choices,
+            target=inspection.target,
+            arrays=self.folder / "arrays",
+            limits=Limits(settings.dataset_rows, settings.dataset_columns, settings.dataset_bytes, self.folder),
+            memory_bytes=self._memory_bytes,
+        )
 
 
 def _most_memory() -> int:
     """Three quarters of the machine's memory, so that a reader ends before the machine does."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4 * 3
-
-
-def _read(reading: Reading, report: Callable[[int], bool], seconds: float) -> Found | Fault:
-    """Hear a reader out, reporting once a second for as long as the answer is that the dataset still waits for it."""
-    child, rows = Child(READ), 0
-    deadline = time.monotonic() + seconds
-    next_report = time.monotonic() + _REPORT_SECONDS
-    try:
-        child.line.send(reading)
-        while time.monotonic() < deadline:
-            if child.line.poll(_LOOK_SECONDS):
-                message = child.line.recv()
-                if not isinstance(message, RowsRead):
-                    return message
-                rows = message.rows
-            # An allocation that fails in a thread of polars would not end the reader but leave it waiting for ever.
-            if child.memory_bytes > reading.memory_bytes:
-                return _too_much_memory(reading.memory_bytes)
-            if time.monotonic() >= next_report:
-                next_report += _REPORT_SECONDS
-                if not report(rows):
-                    return _LOST
-    except (EOFError, ConnectionError):
-        return _DIED
-    finally:
-        child.kill()
-        child.end(_PATIENCE_SECONDS)
-    return Fault(
-        pointer="/file",
-        code="too_slow",
-        message=f"the file could not be read within {seconds:g} s; upload a part of it",
-    )
-
-
-def _report(database: Database, inspection: Inspection, rows: int, settings: Settings) -> bool:
-    try:
-        return report_rows_read(database, inspection, rows, settings.lease_seconds)
-    except Unavailable:
-        return True  # the reading goes on; what it finds is stored once the database is back
-
-
-def _stored(found: Found, artifacts: Artifacts, arrays: Path) -> Contents:
-    stored = artifacts.put(blocks_of(arrays))
-    return Contents(found.rows, found.columns, found.warnings, found.preview, stored.sha256, found.target)
-
-
-def _too_much_memory(most_bytes: int) -> Fault:
-    message = f"reading the file takes more than {most_bytes:,} bytes of memory; upload a part of it"
-    return Fault(pointer="/file", code="too_much_memory", message=message)
-
-
-_DIED = Fault(
-    pointer="/file", code="unreadable", message="the process that read the file died; the worker's log has more"
-)
-_LOST = Fault(pointer="/file", code="lost", message="the dataset was deleted, or another worker reads it")

@@ -89,6 +89,23 @@ class UploadedFile:
 
 
 @dataclass(frozen=True)
+class Fetching:
+    """What a fetcher shall do."""
+
+    url: str
+    allowed: list[str]
+    """Hosts that the operator allows."""
+    most_bytes: int
+    path: Path
+    """Where the file goes."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The file is there."""
+
+
+@dataclass(frozen=True)
 class Reading:
     """What a reader shall do."""
 
@@ -103,11 +120,11 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class RowsRead:
-    """The reader is at work."""
+class Progress:
+    """The reader or the fetcher is at work."""
 
-    rows: int
-    """So many have been read."""
+    count: int
+    """So many rows have been read, or bytes fetched."""
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from training.data.refusal import UnreadableTable
 from training.data.several import inspect_tables
 from training.data.tables import Inspection, save_arrays
 from training.data.text_files import inspect_text
-from worker.messages import Found, Reading, RowsRead
+from worker.messages import Found, Progress, Reading
 
 
 def read(line: Connection) -> None:
-    """Wait for a file and read it; says RowsRead now and then, at last Found or the Fault that the file has."""
+    """Wait for a file and read it; says Progress now and then, at last Found or the Fault that the file has."""
     reading: Reading = line.recv()
     try:
-        found = _inspect(reading, lambda rows: line.send(RowsRead(rows)))
+        found = _inspect(reading, lambda rows: line.send(Progress(rows)))
     except UnreadableTable as error:
         line.send(error.fault)
         return

@@ -6,6 +6,12 @@ import os
 import subprocess
 import sys
 import time
+from ipaddress import ip_address
+
+import httpx
+
+from worker.fetcher import Internet, fetch
+from worker.network import PublicNetwork
 
 
 def echo(line):
@@ -18,3 +24,9 @@ def sleep_with_a_child(line):
     below = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     line.send((os.getpid(), below.pid))
     time.sleep(600)
+
+
+def fetch_from_this_machine(line):
+    """Fetch as a worker does, in an internet that has one machine: this one."""
+    network = PublicNetwork(lambda *_: [ip_address("127.0.0.1")], lambda address: address.is_loopback)
+    fetch(line, Internet(network, httpx.create_ssl_context()))
