@@ -64,7 +64,7 @@ def test_every_curl_of_the_readme_does_what_it_shows(anneal, tmp_path):
     text = (ROOT / "README.md").read_text().replace("localhost:8000", anneal.url)
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     curls = [line for block in blocks for line in block.split("\n") if line.startswith("curl")]
-    assert len(curls) == 13
+    assert len(curls) == 14
     (tmp_path / "flowers.csv").write_text("length,width,kind\n" + "1,2,a\n2,1,b\n1.1,2.2,a\n2.2,1.1,b\n" * 10)
     known = dict(os.environ)
     for line in curls:
@@ -79,6 +79,7 @@ def test_every_curl_of_the_readme_does_what_it_shows(anneal, tmp_path):
         if answer.get("object") in ("job", "dataset"):
             known[answer["object"].upper()] = answer["id"]
     assert (tmp_path / "curve.svg").read_text().startswith("<svg")
+    assert (tmp_path / "network.svg").read_text().startswith("<svg")
     assert (tmp_path / "schedule.svg").read_text().startswith("<svg")
     assert "import torch" in (tmp_path / "run.py").read_text()
     assert onnx.load(tmp_path / "model.onnx").graph.node
