@@ -15,6 +15,24 @@ from service.model_header import texts
 _BEGINNING = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip knows: the same model is the same bytes."""
 
+_ROWS = """\
+    from training.load import load
+
+    model = load("{id}.zip")
+    answer = model.predict({example})
+
+`answer.predictions` are {answers}, one a row. `model` is a torch module: called with prepared rows it gives the
+network's scores, and it can be trained on."""
+
+_TEXT = """\
+    from training.predict_text import Writer
+
+    writer = Writer.load("model.safetensors")
+    text = writer.write({example}, length=200, temperature=0.8)
+
+`text` is what may follow the prompt; only the last {context} tokens of that are seen. `writer.model` is a torch module:
+called with tokens it gives the scores of those that may come next, and it can be trained on."""
+
 _CARD = """\
 # {name}
 
@@ -28,21 +46,11 @@ A network trained by Anneal: job `{id}`.
 
 ## Use
 
-    from training.load import load
-
-    model = load("{id}.zip")
-    answer = model.predict({example})
-
-`answer.predictions` are {answers}, one a row. `model` is a torch module: called with prepared rows it gives the
-network's scores, and it can be trained on.
+{use}
 
 It needs `pip install anneal[worker]`, and neither a gateway nor the data.
 
-## Columns
-
-{columns}
-
-## Files
+{columns}## Files
 
 | file | holds |
 | --- | --- |
@@ -79,7 +87,6 @@ def write_archive(file: IO[bytes], job: Job, model: Path) -> None:
 
 def _card(job: Job, preparation: dict[str, Any]) -> str:
     columns: list[dict[str, Any]] = preparation.get("columns", [])  # a language model has none
-    shown = {column["name"]: [(column.get("categories") or [0.0])[0]] for column in columns[:3]}
     return _CARD.format(
         name=job.name,
         id=job.id,
@@ -92,10 +99,43 @@ def _card(job: Job, preparation: dict[str, Any]) -> str:
             ]
         )
         or "Nothing: no row was held back to judge by.",
-        example=json.dumps(shown)[:-1] + (", ...}" if len(columns) > len(shown) else "}"),
-        answers="class names" if preparation.get("classes") else "numbers in the target's own unit",
-        columns=_table([(column["name"], _kind(column)) for column in columns]),
+        use=_use(job, preparation),
+        columns=f"## Columns\n\n{_table([(column['name'], _kind(column)) for column in columns])}\n\n"
+        if columns
+        else "",
     )
+
+
+def _use(job: Job, preparation: dict[str, Any]) -> str:
+    """The lines of Python that ask the model."""
+    columns: list[dict[str, Any]] | None = preparation.get("columns")
+    if columns is None:
+        return _TEXT.format(example=_literal(_prompt(preparation)), context=preparation["context"])
+    shown = ", ".join(f"{_literal(column['name'])}: [{_value(column)}]" for column in columns[:3])
+    return _ROWS.format(
+        id=job.id,
+        example=f"{{{shown}, ...}}" if len(columns) > 3 else f"{{{shown}}}",
+        answers="class names" if preparation["classes"] else "numbers in the target's own unit",
+    )
+
+
+def _prompt(preparation: dict[str, Any]) -> str:
+    """How a text may begin; characters that the network never met are no tokens of some."""
+    usual = "Once upon a time"
+    if preparation["tokenizer"]["name"] != "characters" or set(usual) <= set(preparation["held"]):
+        return usual
+    return preparation["held"][:8]
+
+
+def _value(column: dict[str, Any]) -> str:
+    """Something that the column may hold, in Python."""
+    if column["size"] > 1:
+        return f"[0.0] * {column['size']}"
+    return _literal("2024-12-31" if column["dates"] else (column["categories"] or [0.0])[0])
+
+
+def _literal(value: str | float) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _facts(job: Job, preparation: dict[str, Any]) -> list[tuple[str, str]]:
@@ -113,8 +153,12 @@ def _judged(key: str) -> bool:
 
 
 def _kind(column: dict[str, Any]) -> str:
-    categories: list[str] | None = column.get("categories")
-    return "a number" if categories is None else f"one of {', '.join(categories[:20])}"
+    categories: list[str] | None = column["categories"]
+    if categories is not None:
+        return f"one of {', '.join(categories[:20])}"
+    if column["size"] > 1:
+        return f"{column['size']:,} numbers, flat or in the axes of the dataset"
+    return "a date" if column["dates"] else "a number"
 
 
 def _table(rows: list[tuple[str, str]]) -> str:
