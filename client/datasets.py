@@ -71,6 +71,33 @@ class Datasets(Resource[D]):
         return decode(response, Dataset)
 
     @Endpoint
+    def fetch(
+        self,
+        url: str,
+        *,
+        filename: str | None = None,
+        name: str | None = None,
+        target: str | None = None,
+        columns: Sequence[ColumnChoice] = (),
+    ) -> Flow[Dataset]:
+        """Have a worker fetch a file from a host that the operator allows; `wait` returns once it has been read.
+
+        Args:
+            url: where the file is.
+            filename: what it is called, where the URL does not end with a name that tells what it is.
+            name: by default the file's.
+            target: the column that jobs learn to predict unless they say otherwise.
+            columns: what you know of columns that would be inferred otherwise.
+
+        Raises:
+            InvalidRequest: when the operator does not allow it.
+        """
+        choices = [column.model_dump(mode="json", exclude_none=True) for column in columns]
+        source = {"url": url, "filename": filename}
+        body = {"source": source, "name": name, "target": target, "columns": choices}
+        return (yield from self._ask(Dataset, "POST", "/v1/datasets", json=body))
+
+    @Endpoint
     def get(self, dataset_id: str) -> Flow[Dataset]:
         """The dataset as it is now."""
         return (yield from self._ask(Dataset, "GET", path_of("datasets", dataset_id)))

@@ -12,9 +12,8 @@ from starlette.responses import Response
 
 from api_schemas.base import Label
 from api_schemas.datasets import ColumnChoice, ColumnChoices, Dataset, DatasetChange, DatasetFile, Preview
-from api_schemas.errors import Fault, InvalidRequest
+from api_schemas.errors import InvalidRequest
 from api_schemas.formats import FORMATS, FileFormat, endings, format_of
-from api_schemas.nearest import nearest
 from api_schemas.pages import Page
 from service import fetches
 from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
@@ -176,15 +175,9 @@ async def _read(gateway: Gateway, project: str, dataset: Dataset, request: Once 
         InvalidRequest: with what is wrong with the file.
     """
     dataset = await _until_read(gateway, project, dataset)
-    faults: list[Fault] = [dataset.error] if dataset.error else []
-    if dataset.state == "ready" and dataset.target is not None:
-        names = [column.name for column in dataset.columns]
-        if dataset.target not in names:
-            message = f"the table has no column {dataset.target!r}; {nearest(dataset.target, names)}"
-            faults = [Fault(pointer="/target", code="unknown_column", message=message)]
-    if faults:
+    if dataset.error:
         await in_thread(lambda: datasets.delete_dataset(gateway.database, project, dataset.id, request))
-        raise InvalidRequest.of(faults)
+        raise InvalidRequest.of([dataset.error])
     return dataset
 
 

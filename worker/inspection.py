@@ -12,6 +12,7 @@ from typing import TypeAlias
 import structlog
 
 from api_schemas.errors import Fault, Unavailable
+from api_schemas.nearest import nearest
 from api_schemas.sources import POINTER
 from storage.artifacts import Artifacts, blocks_of
 from storage.database import Database
@@ -91,7 +92,11 @@ class _Inspector:
             return LOST
         return replace(inspection, files=[file])
 
-    def _contents(self, found: Found, inspection: Inspection, arrays: Path) -> Contents:
+    def _contents(self, found: Found, inspection: Inspection, arrays: Path) -> Contents | Fault:
+        names = [column.name for column in found.columns]
+        if found.target is not None and found.target not in names:
+            message = f"the table has no column {found.target!r}; {nearest(found.target, names)}"
+            return Fault(pointer="/target", code="unknown_column", message=message)
         report = self._report(report_rows_read, inspection)
         stored = self.artifacts.put(reported(blocks_of(arrays), lambda: report(found.rows)))
         return Contents(found.rows, found.columns, found.warnings, found.preview, stored.sha256, found.target)

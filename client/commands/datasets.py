@@ -33,11 +33,25 @@ def add(
     with terminal.client() as client:
         uploaded = client.datasets.upload(*files, name=name, target=target, image_size=image_size)
         dataset = client.datasets.wait(uploaded.id)
-    if terminal.json:
-        terminal.dump(dataset)
-    else:
-        _tell(terminal, dataset)
-    raise typer.Exit(1 if dataset.state == "failed" else 0)
+    _tell(terminal, dataset)
+
+
+@app.command()
+def fetch(
+    context: typer.Context,
+    url: Annotated[str, typer.Argument(help="A file on a host that the operator allows.")],
+    name: Annotated[str | None, typer.Option(help="For people; by default the file's.")] = None,
+    target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
+    filename: Annotated[
+        str | None, typer.Option(help="What the file is called, where the URL does not end with that.")
+    ] = None,
+) -> None:
+    """Have a worker fetch a file and show what was read in it."""
+    terminal = terminal_of(context)
+    with terminal.client() as client:
+        asked = client.datasets.fetch(url, filename=filename, name=name, target=target)
+        dataset = client.datasets.wait(asked.id)
+    _tell(terminal, dataset)
 
 
 @app.command()
@@ -55,6 +69,19 @@ def ls(context: typer.Context, limit: Annotated[int, typer.Option(min=1, help="A
 
 
 def _tell(terminal: Terminal, dataset: Dataset) -> None:
+    """Show what was read.
+
+    Raises:
+        typer.Exit: the command is at its end.
+    """
+    if terminal.json:
+        terminal.dump(dataset)
+    else:
+        _show(terminal, dataset)
+    raise typer.Exit(1 if dataset.state == "failed" else 0)
+
+
+def _show(terminal: Terminal, dataset: Dataset) -> None:
     if dataset.error:
         terminal.err.print(f"{dataset.id} cannot be used:")
         terminal.faults([dataset.error])

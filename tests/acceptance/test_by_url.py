@@ -3,8 +3,10 @@
 import httpx
 import pytest
 
+from client import Client
 from embedded.supervisor import Supervisor
 from storage.settings import Settings
+from tests.client.test_command import command
 from tests.servers import wait_until
 
 URL = "https://data.example.org/a.csv"
@@ -71,6 +73,18 @@ def test_by_default_nothing_is_fetched(anneal):
 def test_a_body_that_is_wrong_is_refused_at_its_place(anneal_that_fetches, body, pointer):
     answer = anneal_that_fetches.post("/v1/datasets", json=body)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+
+
+def test_the_client_fetches_and_the_command_tells_why_a_file_was_not(anneal_that_fetches):
+    with Client(str(anneal_that_fetches.base_url)) as client:
+        dataset = client.datasets.wait(
+            client.datasets.fetch("https://localhost/x?id=1", filename="a.csv").id, timeout=60
+        )
+    assert (dataset.name, dataset.format, dataset.error.code) == ("a.csv", "csv", "not_public")
+    asked = ("datasets", "fetch", "https://localhost/a.csv")
+    done = command(*asked, ANNEAL_URL=str(anneal_that_fetches.base_url))
+    assert done.returncode == 1
+    assert "localhost is not on the public internet" in " ".join(done.stderr.split())
 
 
 def test_a_key_makes_one_dataset_of_a_request_that_is_sent_twice(anneal_that_fetches):

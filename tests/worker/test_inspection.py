@@ -42,10 +42,10 @@ def inspected(database, server, tmp_path):
     settings = Settings(home=tmp_path, fetch_hosts=f"http://{host}")
     artifacts = FileArtifacts(tmp_path / "artifacts")
 
-    def inspected(path=None, dataset_id=None):
+    def inspected(path=None, dataset_id=None, target=None):
         if path is not None:
             file = DatasetFile(name="data.csv", sha256="", bytes=0)
-            new = NewDataset("data.csv", "csv", [file], None, [], f"http://{host}{path}")
+            new = NewDataset("data.csv", "csv", [file], target, [], f"http://{host}{path}")
             dataset_id = datasets.add_dataset(database, "default", new)[0].id
         inspect_dataset(database, artifacts, settings, dataset_id, "tests.worker.work:fetch_from_this_machine")
         return datasets.get_dataset(database, "default", dataset_id)
@@ -66,6 +66,11 @@ def test_a_dataset_that_is_read_again_is_not_fetched_again(inspected, database, 
     datasets.change_dataset(database, "default", dataset.id, change)
     assert inspected(dataset_id=dataset.id).columns[0].type == "category"
     assert len(server.asked) == 1
+
+
+def test_a_target_that_the_file_does_not_have_is_the_fault_of_the_dataset(inspected):
+    dataset = inspected("/data.csv", target="c")
+    assert (dataset.state, dataset.error.code, dataset.error.pointer) == ("failed", "unknown_column", "/target")
 
 
 def test_a_file_that_cannot_be_fetched_leaves_a_failed_dataset_with_the_reason(inspected):
