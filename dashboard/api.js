@@ -8,6 +8,7 @@ import { signal } from "@preact/signals";
 /** @typedef {{method?: string, json?: unknown, form?: FormData, headers?: Record<string, string>, signal?: AbortSignal}} Options */
 
 const STORED_KEY = "anneal.key";
+const ASK_AGAIN_MS = 1000;
 
 /** Set while a request waits for a person to give an API key. @type {import("@preact/signals").Signal<((key: string | null) => void) | null>} */
 export const keyWanted = signal(null);
@@ -64,14 +65,20 @@ export async function* stream(path, { after, signal }) {
 }
 
 /**
- * Fetch a file. A link would do, but cannot send a key.
+ * Fetch a file, or another answer that a worker may have to make first. A link would do, but cannot send a key.
  *
  * @param {string} path
+ * @param {Options} [options] with `headers` for a part of it, or a body where the file answers one.
  * @returns {Promise<Blob>}
  * @throws {Problem}
  */
-export async function fetchFile(path) {
-  return (await open(path, { headers: { Accept: "*/*" } })).blob();
+export async function fetchFile(path, options = {}) {
+  let response = await open(path, { ...options, headers: { Accept: "*/*", ...options.headers } });
+  while (response.status === 202) {
+    await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+    response = await open(response.headers.get("Location") ?? path, { headers: { Accept: "*/*" } });
+  }
+  return response.blob();
 }
 
 /** @param {string} block one event's lines; comments are heartbeats. @returns {ServerEvent | null} */

@@ -52,6 +52,9 @@ async function ask(path, document) {
 /** The JSON Schema of a job; where it holds an entry it has the entry's kind under `catalog`. */
 export const useJobSchema = () => useDocuments(["/v1/jobs/schema"])[0];
 
+/** The kinds of files that can be datasets. @returns {{name: string, summary: string, endings: string[]}[]} none until they are there. */
+export const useFormats = () => useDocuments(["/v1/datasets/formats"])[0].data?.data ?? [];
+
 /**
  * The entries of some kinds.
  *

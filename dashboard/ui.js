@@ -63,7 +63,7 @@ export function FileLink({ href, name, save, onProblem, children }) {
 }
 
 /** @param {string} name @param {Blob} file */
-function saveAs(name, file) {
+export function saveAs(name, file) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(file);
   link.download = name;
@@ -85,6 +85,11 @@ export function Copy({ text, children }) {
   return html`<button onClick=${copy}>${copied ? "Copied ✓" : children}</button>
     <textarea class="visually-hidden" tabindex="-1" aria-hidden="true" ref=${fallback}></textarea>`;
 }
+
+/** @param {{label: string, options: string[], value: string, onChoice: (value: string) => void}} props */
+export const Choice = ({ label, options, value, onChoice }) => html`<select aria-label=${label} value=${value} onChange=${(/** @type {any} */ event) => onChoice(event.target.value)}>
+  ${options.map((option) => html`<option value=${option}>${option}</option>`)}
+</select>`;
 
 /** A picture of the gateway's, shown once it is there; an <img> with its address would send no key. @param {{path: string, about: string}} props */
 export function Picture({ path, about }) {

@@ -22,7 +22,7 @@ export function DatasetsView() {
 const Nothing = () =>
   html`<div class="empty card">
     <h2>No datasets yet</h2>
-    <p>A table, arrays or a zip of images that is dropped on a new job becomes one. Some names, such as <code>digits</code>, need none.</p>
+    <p>A table, arrays, a zip of images or a text that is dropped on a new job becomes one. Some names, such as <code>digits</code>, need none.</p>
     <a class="button primary" href="#/new">Bring a file</a>
   </div>`;
 

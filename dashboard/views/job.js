@@ -11,6 +11,7 @@ import { asProblem, fetchCurves, follow } from "../live.js";
 import { bestOf, lossOf, scoresOf, takesLog, testsOf } from "../metrics.js";
 import { asCurl, leaves, pretty, shortSpec } from "../spec.js";
 import { announcement, Copy, FileLink, Picture, Progress, State, Trouble } from "../ui.js";
+import { Ask } from "./ask.js";
 import { ModelFiles } from "./models.js";
 import { draft } from "./new.js";
 
@@ -48,6 +49,7 @@ export function JobView({ id }) {
     ${job.warnings.map((/** @type {any} */ fault) => html`<p class="warning"><code>${fault.pointer}</code> ${fault.message}</p>`)}
     <${Facts} job=${job} />
     <${Curves} id=${id} job=${job} series=${live.curves.value} />
+    ${job.state === "succeeded" && html`<${Ask} key=${job.id} job=${job} />`}
     <div class="columns">
       <${Spec} job=${job} />
       <${Events} events=${live.events.value} />

@@ -71,7 +71,7 @@ export function NewJobView({ datasetId }) {
         ${plan && html`<${Plan} plan=${plan} onFix=${(/** @type {any} */ advice) => (draft.value = fixed(draft.value, advice, plan.spec))} />`}
       </div>
       <div class="stack">
-        <${DatasetCard} id=${datasetId} onTarget=${(/** @type {string} */ id, /** @type {string} */ target) => (draft.value = withDataset(draft.value, id, target))} />
+        <${DatasetCard} id=${datasetId} onTarget=${(/** @type {string} */ id, /** @type {string | null} */ target) => (draft.value = withDataset(draft.value, id, target))} />
         <${JobForm} text=${text} onText=${(/** @type {string} */ changed) => (draft.value = changed)} faults=${marks} resolved=${plan?.spec} />
       </div>
     </div>
@@ -180,7 +180,7 @@ function fixed(text, advice, resolved) {
   }
 }
 
-/** The spec with another dataset; one that cannot be read is replaced. @param {string} text @param {string} id @param {string} target */
+/** The spec with another dataset; one that cannot be read is replaced. @param {string} text @param {string} id @param {string | null} target null for a text. */
 function withDataset(text, id, target) {
   let spec;
   try {
@@ -189,5 +189,6 @@ function withDataset(text, id, target) {
     spec = {};
   }
   const { name, dataset: _, target: __, loss: ___, ...rest } = spec;
-  return pretty({ name: name ?? "untitled", dataset: { id }, target, ...rest });
+  if (target === null) rest.model = { name: "gpt" };
+  return pretty({ name: name ?? "untitled", dataset: { id }, ...(target === null ? {} : { target }), ...rest });
 }
