@@ -95,6 +95,9 @@ class ColumnStats(Reply):
     maximum: float | None = None
     mean: float | None = None
     std: float | None = None
+    bins: list[int] = []
+    """How many numbers lie in each of 20 ranges of equal width from `minimum` to `maximum`; none where these are
+    equal."""
     integral: bool = False
     """Whether every number is whole."""
     dates: bool = False

@@ -27,6 +27,7 @@ from service import (
     datasets,
     events,
     fetches,
+    histograms,
     jobs,
     model_files,
     models,
@@ -83,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
         events,
         fetches,  # before the uploads, which are of the same path
         datasets,
+        histograms,
         model_files,
         predictions,
         models,

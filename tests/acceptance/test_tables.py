@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
+from xml.etree import ElementTree as ET
 
 import pytest
 from PIL import Image
 
 from tests.servers import wait_until
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def upload(client, *files, **fields):
@@ -92,3 +95,17 @@ def test_files_named_for_their_parts_train_and_judge_by_them(anneal):
     wait_until(lambda: anneal.client.get(path).json()["terminal"], 60, "the job to end")
     done = anneal.client.get(path).json()
     assert (done["state"], "test/accuracy" in done["metrics"]) == ("succeeded", True)
+
+
+def test_the_values_of_a_column_are_drawn(anneal, visits):
+    def picture(name):
+        return anneal.client.get(f"/v1/datasets/{visits['id']}/columns/{name}/histogram.svg")
+
+    numbers, words = picture("weight"), picture("city")
+    assert numbers.headers["content-type"] == "image/svg+xml"
+    bars = [bar for bar in ET.fromstring(numbers.text).iter(f"{SVG}rect") if bar.get("class") == "train-fill"]
+    heights = [float(bar.get("height") or 0) for bar in bars]
+    bins = visits["columns"][0]["stats"]["bins"]
+    assert [round(height / max(heights) * max(bins)) for height in heights] == bins
+    assert {"Rome", "Oslo", "40", "20"} <= {label.text for label in ET.fromstring(words.text).iter(f"{SVG}text")}
+    assert (picture("wait").status_code, "'weight'" in picture("wait").json()["detail"]) == (404, True)

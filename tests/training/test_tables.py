@@ -115,6 +115,19 @@ def test_statistics_are_numpys(upload):
     assert (stats.integral, stats.categories) == (False, [])
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e200])
+def test_numbers_are_counted_in_ranges_as_numpy_counts_them(upload, scale):
+    values = np.random.default_rng(0).normal(size=70_000) * scale
+    found = upload("x,same,none\n" + "".join(f"{value!r},7,\n" for value in values.tolist()))
+    assert column(found, "x").stats.bins == np.histogram(values, 20)[0].tolist()
+    assert (column(found, "same").stats.bins, column(found, "none").stats.bins) == ([], [])
+
+
+@pytest.mark.parametrize("ends", ["-1.7e308,1.7e308", "0,5e-324"])
+def test_ranges_that_floats_cannot_tell_are_not_counted(upload, ends):
+    assert column(upload("x\n" + ends.replace(",", "\n") + "\n"), "x").stats.bins == []
+
+
 def test_the_first_value_that_is_no_number_is_named_with_its_row(upload):
     assert column(upload("a\n1\n2\nred\nblue\n"), "a").stats.not_numeric == "'red' in row 3"
 
