@@ -62,7 +62,7 @@ def test_a_key_is_asked_for_once_and_opens_all_that_a_job_has(open_page, locked)
     page.get_by_role("link", name="behind a door").click()
     for name, path in FILES.items():
         with page.expect_download() as download:
-            page.get_by_role("link", name=name).press("Enter")
+            page.get_by_role("link", name=name, exact=True).first.press("Enter")
         assert download.value.suggested_filename == f"{locked.job}{Path(path).suffix or '.py'}"
         assert download.value.path().read_bytes() == locked.client.get(f"/v1/jobs/{locked.job}/{path}").content
         expect(page.get_by_role("status").last).to_have_text(f"Saved {download.value.suggested_filename}")
@@ -96,7 +96,7 @@ def test_without_keys_a_picture_opens_in_a_tab_and_the_numbers_are_saved(open_pa
     job = finished(anneal.client)
     page = open_page(f"#/jobs/{job}")
     with page.expect_popup() as tab:
-        page.get_by_role("link", name="SVG").click()
+        page.get_by_role("region", name="Curves").get_by_role("link", name="SVG").click()
     expect(tab.value).to_have_url(f"{anneal.url}/v1/jobs/{job}/curve.svg")
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
