@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, or_, select, update
 
@@ -248,14 +249,14 @@ def keep_fetched(database: Database, inspection: Inspection, file: DatasetFile, 
     return _report(database, inspection, lease_seconds, changes)
 
 
-def _report(database: Database, inspection: Inspection, lease_seconds: float, news: dict[str, object]) -> bool:
+def _report(database: Database, inspection: Inspection, lease_seconds: float, news: Mapping[str, Any]) -> bool:
     with database.write() as session:
         mine = update(DatasetRow).where(
             DatasetRow.id == inspection.dataset_id,
             DatasetRow.attempt == inspection.attempt,
             DatasetRow.state == "processing",
         )
-        changes = news | {"lease_until": database_time() + lease_seconds}
+        changes = {**news, "lease_until": database_time() + lease_seconds}
         renewed = session.execute(mine.values(**changes, version=DatasetRow.version + 1).returning(DatasetRow.id))
         return renewed.scalar() is not None
 

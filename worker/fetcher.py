@@ -81,7 +81,12 @@ def _visit(
 ) -> int | str:
     """The number of bytes that were written, or where else to look."""
     url = httpcore.URL(scheme=location.scheme, host=location.host, port=location.port, target=location.target)
-    headers = {"Host": location.authority, "User-Agent": "anneal", "Accept": "*/*", "Accept-Encoding": "identity"}
+    headers = [
+        ("Host", location.authority),
+        ("User-Agent", "anneal"),
+        ("Accept", "*/*"),
+        ("Accept-Encoding", "identity"),
+    ]
     timeout = dict.fromkeys(("connect", "read", "write", "pool"), _SILENCE_SECONDS)
     try:
         with pool.stream("GET", url, headers=headers, extensions={"timeout": timeout}) as response:

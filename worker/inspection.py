@@ -80,8 +80,13 @@ class _Inspector:
         """What stands in the files."""
         order = self._reading(inspection)
         report, bounds = self._report(report_rows_read, inspection), self._bounds("/file", "read")
-        answer = hear(READ, order, report, bounds)
-        return self._contents(answer, inspection, order.arrays) if isinstance(answer, Found) else answer
+        match hear(READ, order, report, bounds):
+            case Fault() as fault:
+                return fault
+            case Found() as found:
+                return self._contents(found, inspection, order.arrays)
+            case other:
+                raise TypeError(f"a reader said {other!r}")
 
     def _keep(self, inspection: Inspection, fetched: Path) -> Inspection | Fault:
         size, report = fetched.stat().st_size, self._report(report_bytes_fetched, inspection)
