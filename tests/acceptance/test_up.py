@@ -39,7 +39,10 @@ class Up:
         return f"http://127.0.0.1:{self.port}"
 
     def is_ready(self) -> bool:
-        assert self.process.poll() is None, self.output.read_text()
+        said = self.output.read_text()
+        assert self.process.poll() is None, said
+        if "Anneal serves" not in said:  # before, a Ctrl-C interrupts the start
+            return False
         try:
             return httpx.get(f"{self.url}/readyz", trust_env=False).is_success and "online" in self.workers()
         except httpx.TransportError:

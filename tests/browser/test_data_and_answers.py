@@ -69,7 +69,7 @@ def test_several_files_become_one_dataset_whose_columns_are_corrected(open_page)
     expect(page.get_by_label("Categories of kind")).to_have_value("embedding")
     expect(page.get_by_role("textbox", name="Spec")).to_have_value(re.compile('"target": "level"'))
     expect(page.get_by_label("What would run")).to_contain_text("validate")
-    with page.expect_response(lambda answer: "validate_only" in answer.url) as planned:
+    with page.expect_response(lambda answer: "by farm" in (answer.request.post_data or "")) as planned:
         write(page, {**json.loads(page.get_by_role("textbox", name="Spec").input_value()), "name": "by farm"})
     plan = planned.value.json()
     assert plan["spec"]["split"]["method"] == "grouped"
