@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.test_page import write
+from tests.servers import wait_until
 
 RNG = np.random.default_rng(0)
 
@@ -58,6 +59,14 @@ def trained(anneal):
     return train
 
 
+CORRECTED = """async () => {
+  const [{state, columns}] = (await (await fetch("/v1/datasets?limit=1")).json()).data;
+  const column = (name) => columns.find((one) => one.name === name) ?? {};
+  return state === "ready" && column("farm").role === "group" && column("kind").encode === "embedding";
+}"""
+"""Whether the newest dataset is read again as the page was told."""
+
+
 def test_several_files_become_one_dataset_whose_columns_are_corrected(open_page):
     page = open_page("#/new")
     card = upload(page, file("first.csv", rows(0, 80)), file("second.csv", rows(80, 120)))
@@ -69,6 +78,7 @@ def test_several_files_become_one_dataset_whose_columns_are_corrected(open_page)
     expect(page.get_by_label("Categories of kind")).to_have_value("embedding")
     expect(page.get_by_role("textbox", name="Spec")).to_have_value(re.compile('"target": "level"'))
     expect(page.get_by_label("What would run")).to_contain_text("validate")
+    wait_until(lambda: page.evaluate(CORRECTED), 60, "both corrections to be stored")
     with page.expect_response(lambda answer: "by farm" in (answer.request.post_data or "")) as planned:
         write(page, {**json.loads(page.get_by_role("textbox", name="Spec").input_value()), "name": "by farm"})
     plan = planned.value.json()
