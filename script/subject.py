@@ -9,9 +9,8 @@ from api_schemas.catalog.layers import InputShape
 from api_schemas.catalog.losses import LossEntry
 from api_schemas.catalog.tokenizers import Text
 from api_schemas.datasets import Column, Dataset, Upload
-from api_schemas.encoding import inputs_of
 from api_schemas.jobs import Environment, Job, JobSpec, Plan
-from api_schemas.plan import feature_columns, input_shape, make_plan
+from api_schemas.plan import architecture, feature_columns, make_plan
 from api_schemas.text import text_of
 
 
@@ -91,12 +90,7 @@ class Subject:
     @property
     def shape(self) -> InputShape:
         """What the network sees of a row."""
-        if self.text:
-            return input_shape(self.spec, self.dataset, 0)
-        if self.named:
-            return input_shape(self.spec, None, self.named.features)
-        width = sum(inputs_of(column, self.spec.preprocessing) for column in self.features)
-        return input_shape(self.spec, self.dataset, width)
+        return architecture(self.spec, self.dataset)[1]
 
     @property
     def outputs(self) -> int:

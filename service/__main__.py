@@ -20,8 +20,7 @@ if __name__ == "__main__":
     configure_logs(settings)
     app = create_app(settings)
     # An upload is spooled on the disk that holds the datasets: the system's own folder may be small, or in memory.
-    (settings.folder / "scratch").mkdir(parents=True, exist_ok=True)
-    tempfile.tempdir = str(settings.folder / "scratch")
+    tempfile.tempdir = str(settings.scratch())
     gc.freeze()
     gc.enable()
     uvicorn.run(

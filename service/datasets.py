@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import IO, Annotated
+from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from pydantic import TypeAdapter, ValidationError
@@ -22,6 +21,7 @@ from service.plot_paper import png
 from service.problems import documented
 from service.replies import Cursor, KnownDependency, Limit, Text, document, in_thread, page, reply, unchanged
 from storage import datasets
+from storage.artifacts import blocks
 from storage.datasets import NewDataset
 from storage.idempotency import Once
 from storage.pages import Sort
@@ -32,7 +32,6 @@ READING_IS_AWAITED_SECONDS = 30.0
 """How long an upload waits to be read, so that a small file's faults are its own answer; a worker that has just started
 may still be importing torch for most of it."""
 
-_BLOCK = 1 << 20
 _CHOICES: TypeAdapter[list[ColumnChoice]] = TypeAdapter(ColumnChoices)
 _LABEL: TypeAdapter[str] = TypeAdapter(Label)
 
@@ -189,12 +188,6 @@ async def _until_read(gateway: Gateway, project: str, dataset: Dataset) -> Datas
         changed = await gateway.watch.change(identifier, dataset.version, deadline - time.monotonic())
         dataset = await in_thread(lambda: datasets.get_dataset(gateway.database, project, identifier))
     return dataset
-
-
-def blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """What is left of a file, a block at a time."""
-    while block := file.read(_BLOCK):
-        yield block
 
 
 def _stored(gateway: Gateway, file: UploadFile) -> DatasetFile:

@@ -15,11 +15,11 @@ from api_schemas.errors import InvalidRequest, MalformedRequest, UnsupportedMedi
 from api_schemas.formats import format_of
 from api_schemas.model_tasks import Asked, PredictFile, PredictRows, TableFormat
 from api_schemas.predictions import Pending, Prediction, PredictionRequest
-from service.datasets import blocks
 from service.gateway import Gateway, GatewayDependency, ProjectDependency
 from service.model_work import answered, ask, pending
 from service.problems import documented
 from service.replies import in_thread, reply
+from storage.artifacts import blocks
 from storage.model_tasks import ModelTask, get_task, model_of
 from storage.models import job_of
 

@@ -10,7 +10,7 @@ from api_schemas.datasets import Dataset
 from api_schemas.errors import Fault, InvalidRequest, NotFound
 from api_schemas.jobs import Init, Plan
 from api_schemas.nearest import nearest
-from script.subject import Subject
+from api_schemas.plan import architecture
 from service.gateway import Gateway
 from service.model_header import weight_shapes
 from storage.model_tasks import model_of
@@ -32,9 +32,8 @@ def initial_model(gateway: Gateway, project: str, plan: Plan, dataset: Dataset |
         stored = model_of(gateway.database, project, init.job)
     except NotFound as error:
         raise InvalidRequest.at("/init/job", "unknown_job", error.detail) from error
-    subject = Subject("", plan.spec.name, None, plan, dataset)
-    network = parameter_shapes(plan.spec.model.network(subject.shape, subject.outputs))
-    faults = list(_faults(init, weight_shapes(gateway.artifacts.path(stored)), network))
+    network, _ = architecture(plan.spec, dataset)
+    faults = list(_faults(init, weight_shapes(gateway.artifacts.path(stored)), parameter_shapes(network)))
     if faults:
         raise InvalidRequest.of(faults)
     return stored

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 from urllib.parse import unquote, urlsplit
 
 _BLOCK = 1 << 20
@@ -110,5 +110,10 @@ class FileArtifacts:
 def blocks_of(path: Path) -> Iterator[bytes]:
     """A file's bytes, a block at a time."""
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            yield block
+        yield from blocks(file)
+
+
+def blocks(file: IO[bytes]) -> Iterator[bytes]:
+    """What is left of an open file, a block at a time."""
+    while block := file.read(_BLOCK):
+        yield block

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, select, update
 
 from api_schemas.datasets import (
     Column,
@@ -26,7 +26,7 @@ from api_schemas.nearest import nearest
 from storage.database import Database, fetch, now, owned
 from storage.idempotency import Once, forget, once
 from storage.pages import Sort, read_page
-from storage.tables import DatasetRow, JobRow, database_time
+from storage.tables import DatasetRow, JobRow, database_time, unheld
 
 MOST_INSPECTIONS = 3
 """How often a file may kill the process that reads it."""
@@ -212,7 +212,7 @@ def claim_inspection(database: Database, dataset_id: str, lease_seconds: float) 
         query = select(DatasetRow).where(
             DatasetRow.id == dataset_id,
             DatasetRow.state == "processing",
-            or_(DatasetRow.lease_until.is_(None), DatasetRow.lease_until < database_time()),
+            unheld(DatasetRow),
         )
         row = session.scalar(query.with_for_update(skip_locked=True))
         if row is None:
@@ -284,8 +284,8 @@ def finish_inspection(database: Database, inspection: Inspection, outcome: Conte
 def waiting_inspections(database: Database) -> list[str]:
     """Datasets that wait to be read and that no worker has."""
     with database.read() as session:
-        free = or_(DatasetRow.lease_until.is_(None), DatasetRow.lease_until < database_time())
-        return list(session.scalars(select(DatasetRow.id).where(DatasetRow.state == "processing", free)))
+        waiting = select(DatasetRow.id).where(DatasetRow.state == "processing", unheld(DatasetRow))
+        return list(session.scalars(waiting))
 
 
 def dataset_of(row: DatasetRow) -> Dataset:

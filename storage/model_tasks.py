@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Select, delete, or_, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from api_schemas.errors import Conflict, Fault
@@ -15,7 +15,7 @@ from api_schemas.model_tasks import Asked, Export, ModelTaskState
 from api_schemas.predictions import Prediction
 from storage.artifacts import Artifact
 from storage.database import Database, fetch, now
-from storage.tables import JobRow, ModelTaskRow, database_time
+from storage.tables import JobRow, ModelTaskRow, database_time, unheld
 
 LIFETIME = timedelta(hours=1)
 """How long predictions are kept; an export is kept with its job."""
@@ -151,8 +151,7 @@ def forget_answers(session: Session) -> None:
 
 
 def _free() -> Select[ModelTaskRow]:
-    unheld = or_(ModelTaskRow.lease_until.is_(None), ModelTaskRow.lease_until < database_time())
-    return select(ModelTaskRow).where(ModelTaskRow.state == "waiting", unheld)
+    return select(ModelTaskRow).where(ModelTaskRow.state == "waiting", unheld(ModelTaskRow))
 
 
 def require_model(job: JobRow) -> str:

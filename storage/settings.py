@@ -75,6 +75,12 @@ class Settings(BaseSettings):
         """`home`, absolute."""
         return self.home.expanduser().absolute()
 
+    def scratch(self) -> Path:
+        """The folder of files that are on their way, made where there is none."""
+        folder = self.folder / "scratch"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     @property
     def database(self) -> str:
         """The database's URL."""

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import (
     JSON,
     BigInteger,
+    ColumnElement,
     DateTime,
     Dialect,
     Float,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    or_,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -366,3 +368,8 @@ class LeaseRow(Table):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     owner: Mapped[str] = mapped_column(String(64))
     until: Mapped[float]
+
+
+def unheld(row: type[DatasetRow | ModelTaskRow]) -> ColumnElement[bool]:
+    """Whether no worker holds it, or the one that did has gone silent."""
+    return or_(row.lease_until.is_(None), row.lease_until < database_time())

@@ -44,9 +44,7 @@ def inspect_dataset(
     inspection = claim_inspection(database, dataset_id, settings.lease_seconds)
     if inspection is None:
         return
-    scratch = settings.folder / "scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{dataset_id}-", dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{dataset_id}-", dir=settings.scratch()) as folder:
         inspector = _Inspector(database, artifacts, settings, Path(folder), fetcher)
         fetched = inspector.fetch(inspection)
         outcome = fetched if isinstance(fetched, Fault) else inspector.read(fetched)

@@ -49,9 +49,7 @@ class Desk:
         claimed = claim_task(self._database, task_id, ANSWER_SECONDS)
         if claimed is None:
             return
-        scratch = self._settings.folder / "scratch"
-        scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"{task_id}-", dir=scratch) as folder:
+        with tempfile.TemporaryDirectory(prefix=f"{task_id}-", dir=self._settings.scratch()) as folder:
             outcome = self._outcome(claimed, Path(folder) / "answer")
         finish_task(self._database, claimed, outcome)
         log.info("model_task_done", task=task_id, job=claimed.job_id, outcome=type(outcome).__name__)

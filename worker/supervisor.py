@@ -71,11 +71,9 @@ class Supervisor:
 
     def run(self) -> None:
         """Train the job until it ends, is stopped, or is another's."""
-        scratch = self._settings.folder / "scratch"
-        scratch.mkdir(parents=True, exist_ok=True)
         self._log.info("attempt_started", from_step=self._claim.steps_done)
         try:
-            with tempfile.TemporaryDirectory(prefix=f"{self._lease.job_id}-", dir=scratch) as folder:
+            with tempfile.TemporaryDirectory(prefix=f"{self._lease.job_id}-", dir=self._settings.scratch()) as folder:
                 self._insist(
                     lambda: attempts.begin(self._database, self._lease, self._news.curves, self._claim.steps_done)
                 )
