@@ -10,9 +10,9 @@ from sqlalchemy import or_, select
 from api_schemas.jobs import HELD, JobError
 from storage.attempts import give_up_or_retry
 from storage.database import Database, insert
-from storage.datasets import waiting_inspections
 from storage.events import move
 from storage.idempotency import forget_expired
+from storage.inspections import waiting_inspections
 from storage.model_tasks import forget_answers, waiting_tasks
 from storage.queue import Waker
 from storage.tables import JobRow, LeaseRow, database_time

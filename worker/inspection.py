@@ -16,7 +16,7 @@ from api_schemas.nearest import nearest
 from api_schemas.sources import POINTER
 from storage.artifacts import Artifacts, blocks_of
 from storage.database import Database
-from storage.datasets import (
+from storage.inspections import (
     Contents,
     Inspection,
     claim_inspection,

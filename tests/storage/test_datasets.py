@@ -3,15 +3,8 @@
 import pytest
 
 from api_schemas.datasets import DatasetFile, Preview
-from storage.datasets import (
-    Contents,
-    NewDataset,
-    add_dataset,
-    claim_inspection,
-    finish_inspection,
-    get_dataset,
-    report_rows_read,
-)
+from storage.datasets import NewDataset, add_dataset, get_dataset
+from storage.inspections import Contents, claim_inspection, finish_inspection, report_rows_read
 
 
 @pytest.fixture
