@@ -15,6 +15,7 @@ from torch import Tensor
 
 from training.files import write_whole
 
+_FORMAT = "anneal-checkpoint-2"
 _CPU = torch.device("cpu")
 
 
@@ -28,21 +29,22 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, 
     write_whole(path, lambda temporary: save_file(stored, temporary, metadata))
 
 
-def save_state(path: Path, state: Any, run: str, owner: str = "") -> None:
+def save_state(path: Path, state: Any, run: str, weights: Mapping[str, Tensor] | None = None, owner: str = "") -> None:
     """Write nested dicts, lists, tuples, numbers, texts and tensors.
 
     Args:
         path: the file.
         state: what to keep.
         run: says which run it belongs to; only the same run may read it.
+        weights: tensors that whoever knows nothing of the state shall find, named `weights/` and their name, as in a
+            model's file. Those that the state holds too, the very same objects, are written once.
         owner: noted in the file, so that two owners of the same run never have the same bytes.
     """
-    held: dict[int, tuple[int, Tensor]] = {}
+    held = {id(tensor): (f"weights/{name}", tensor) for name, tensor in (weights or {}).items()}
     packed = _pack(state, held)
-    layouts = [_layout(tensor) for _, tensor in held.values()]
-    stored = {str(place): tensor.permute(layouts[place][0]) for place, tensor in held.values()}
-    layout = {"state": packed, "tensors": layouts}
-    save_tensors(path, stored, {"run": run, "owner": owner, "layout": json.dumps(layout)})
+    stored = dict(held.values())
+    layout = {"state": packed, "tensors": {name: _layout(tensor) for name, tensor in stored.items()}}
+    save_tensors(path, stored, {"format": _FORMAT, "run": run, "owner": owner, "layout": json.dumps(layout)})
 
 
 def load_state(path: Path, run: str, device: torch.device = _CPU) -> Any:
@@ -59,16 +61,18 @@ def load_state(path: Path, run: str, device: torch.device = _CPU) -> Any:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            stored = [file.get_tensor(str(place)) for place in range(len(file.keys()))]
-            layout = json.loads(metadata["layout"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the file is no mapping
+    except (SafetensorError, OSError) as error:
         raise UnreadableCheckpoint(f"{path.name} is no whole checkpoint: {error}") from error
+    if metadata.get("format") != _FORMAT:
+        raise UnreadableCheckpoint(f"{path.name} is no whole checkpoint of this version of Anneal")
     if metadata.get("run") != run:
         raise UnreadableCheckpoint(f"{path.name} belongs to another run")
-    tensors = [
-        _laid_out(tensor, order).to(device if moved else "cpu")
-        for tensor, (order, moved) in zip(stored, layout["tensors"], strict=True)
-    ]
+    layout = json.loads(metadata["layout"])
+    tensors = {
+        name: _laid_out(stored[name], order).to(device if moved else "cpu")
+        for name, (order, moved) in layout["tensors"].items()
+    }
     return _unpack(layout["state"], tensors)
 
 
@@ -81,23 +85,24 @@ def _layout(tensor: Tensor) -> tuple[list[int], bool]:
 
 
 def _laid_out(stored: Tensor, order: list[int]) -> Tensor:
-    """The tensor whose dimensions were stored in this order.
+    """The tensor with its dimensions in this order in memory.
 
     It is a copy: a file's tensors may stand at odd addresses, for which kernels round otherwise too.
     """
-    return stored.clone().permute([order.index(dimension) for dimension in range(len(order))])
+    copied = stored.permute(order).clone(memory_format=torch.contiguous_format)
+    return copied.permute([order.index(dimension) for dimension in range(len(order))])
 
 
-def _pack(value: Any, tensors: dict[int, tuple[int, Tensor]]) -> Any:
+def _pack(value: Any, tensors: dict[int, tuple[str, Tensor]]) -> Any:
     """The JSON of a value.
 
     Args:
         value: what to pack.
-        tensors: takes its tensors by identity, each with its place; what is held twice is one tensor when it is read.
+        tensors: takes its tensors by identity, each with its name; what is held twice is one tensor when it is read.
     """
     if isinstance(value, Tensor):
-        place, _ = tensors.setdefault(id(value), (len(tensors), value))
-        return {"tensor": place}
+        name, _ = tensors.setdefault(id(value), (str(len(tensors)), value))
+        return {"tensor": name}
     if isinstance(value, Mapping):
         # Pairs and not an object: JSON would turn the optimizer's whole-number keys into text.
         return {"dict": [[_pack(key, tensors), _pack(item, tensors)] for key, item in value.items()]}
@@ -110,7 +115,7 @@ def _pack(value: Any, tensors: dict[int, tuple[int, Tensor]]) -> Any:
     raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}")
 
 
-def _unpack(layout: Any, tensors: list[Tensor]) -> Any:
+def _unpack(layout: Any, tensors: Mapping[str, Tensor]) -> Any:
     if isinstance(layout, list):
         return [_unpack(item, tensors) for item in layout]
     if not isinstance(layout, dict):

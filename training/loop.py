@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,10 @@ class Run:
     def save(self, path: Path, owner: str = "") -> None:
         """Write everything that the rest of the run depends on to one file, whole or not at all.
 
+        The network's weights as they would be judged now are named in it as in a model's file: the average of the
+        weights once there is one, else those where the optimizer wants them judged, else those of the last step.
+        Running statistics are as they stand; taking them anew would cost a pass over the data.
+
         Args:
             path: the file.
             owner: noted in it, so that equal runs of two owners are two files wherever files go by their digest.
@@ -100,7 +105,8 @@ class Run:
         Raises:
             OSError: when the disk does not take it.
         """
-        save_state(path, self._state(), self._identity, owner)
+        state = self._state()
+        save_state(path, state, self._identity, self._judged_weights(state), owner)
 
     def restore(self, path: Path) -> None:
         """Stand where `save` was called; the rest of the run is the same, bit for bit, on the same kind of device.
@@ -143,6 +149,16 @@ class Run:
             "patience": (self._patience.best, self._patience.waited) if self._patience else None,
             "best": self._best.state() if self._best else None,
         }
+
+    def _judged_weights(self, state: Mapping[str, Any]) -> Mapping[str, Tensor]:
+        """Those of `_judged_model`, the very tensors of the state where it holds them."""
+        if self._average and self._average.begun:
+            averaged: Mapping[str, Tensor] = state["average"]
+            return {name.removeprefix("module."): held for name, held in averaged.items() if name.startswith("module.")}
+        if self._spec.optimizer.switches_mode:
+            with self._steps.optimization.evaluating():
+                return copy.deepcopy(self._model.state_dict())
+        return state["model"]
 
     def _happenings(self, flush_seconds: float) -> Iterator[Happening]:
         yield from self._milestones()

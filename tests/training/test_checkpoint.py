@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 from sklearn import datasets as sklearn_datasets
 
 from api_schemas.catalog.layers import InputShape
 from api_schemas.jobs import JobSpec
 from training.build import build_model
-from training.checkpoint import UnreadableCheckpoint
+from training.checkpoint import UnreadableCheckpoint, load_state, save_state
 from training.loop import CheckpointDue, Evaluation, Points
 
 EVERYTHING = {
@@ -118,6 +118,27 @@ def test_a_damaged_checkpoint_is_refused(make_run, tmp_path, damage):
 def test_a_checkpoint_that_is_not_there_is_refused(make_run, tmp_path):
     with pytest.raises(UnreadableCheckpoint):
         make_run().restore(tmp_path / "none")
+
+
+def test_a_tensor_that_lies_otherwise_in_memory_has_its_own_shape_in_the_file_and_its_own_order_afterwards(tmp_path):
+    across, along = torch.arange(6.0).reshape(2, 3).t(), torch.arange(24.0).reshape(2, 3, 2, 2)
+    along = along.to(memory_format=torch.channels_last)
+    state = {"a": across, "again": across, "b": [along]}
+    save_state(tmp_path / "checkpoint", state, "run", {"0.weight": across})
+    stored = load_file(tmp_path / "checkpoint")
+    assert set(stored) == {"weights/0.weight", "1"}
+    assert np.array_equal(stored["weights/0.weight"], across.numpy())
+    back = load_state(tmp_path / "checkpoint", "run")
+    assert back["a"] is back["again"]
+    for found, wanted in ((back["a"], across), (back["b"][0], along)):
+        assert torch.equal(found, wanted)
+        assert found.stride() == wanted.stride()
+
+
+def test_a_checkpoint_of_another_format_is_refused(make_run, tmp_path):
+    save_file({"0": np.zeros(3)}, tmp_path / "checkpoint", {"run": "{}", "layout": '{"state": [], "tensors": []}'})
+    with pytest.raises(UnreadableCheckpoint, match="this version"):
+        make_run().restore(tmp_path / "checkpoint")
 
 
 def test_a_save_that_fails_leaves_the_old_checkpoint_and_no_litter(make_run, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import torch
 
 from api_schemas.jobs import JobSpec
 from api_schemas.plan import make_plan
+from service.model_header import weight_shapes
 from tests.script.runs import job_of, played, trained
 from training.data.prepare import prepare
 from training.loop import Run
@@ -60,6 +61,32 @@ def test_what_is_frozen_stays_bit_for_bit(teacher, tmp_path, optimizer):
     same = {name for name, weight in before.items() if torch.equal(after[name], weight)}
     assert {"0.weight", "0.bias", "1.weight"} <= same
     assert not {"1.bias", "3.weight", "6.weight"} & same
+
+
+STATES = {
+    "the last step's": {},
+    "their average": {"training": {"epochs": 2, "averaging": {"name": "ema", "decay": 0.9}}},
+    "those that a schedule-free optimizer is judged by": {"optimizer": {"name": "schedulefreeadamw", "lr": 0.01}},
+}
+
+
+@pytest.mark.parametrize("feature", STATES)
+def test_a_checkpoint_has_the_weights_that_would_be_judged_under_the_names_that_a_model_gives_them(feature, tmp_path):
+    """At the end of a run these are the weights of its model."""
+    spec = WINE | STATES[feature]
+    run = begun(spec, None)
+    for _ in run.events():
+        pass
+    run.save(tmp_path / "checkpoint")
+    run.save_model(tmp_path / "model")
+    model = load_model(tmp_path / "model").weights
+    taken = begun(WINE | {"init": {"job": "job_1"}}, tmp_path / "checkpoint")._model.state_dict()
+    assert weight_shapes(tmp_path / "checkpoint") == weight_shapes(tmp_path / "model")
+    assert taken.keys() == model.keys()
+    for name in model:
+        if "optimizer" in spec and name.startswith(("1.", "4.")) and name.endswith(("_mean", "_var", "_tracked")):
+            continue  # a model's are taken anew for the weights that it is judged by
+        assert torch.equal(taken[name], model[name]), name
 
 
 def test_a_script_begins_with_the_same_file(teacher, tmp_path):
