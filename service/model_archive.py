@@ -27,7 +27,7 @@ network's scores, and it can be trained on."""
 _TEXT = """\
     from training.predict_text import Writer
 
-    writer = Writer.load("model.safetensors")
+    writer = Writer.load("{id}.zip")
     text = writer.write({example}, length=200, temperature=0.8)
 
 `text` is what may follow the prompt; only the last {context} tokens of that are seen. `writer.model` is a torch module:
@@ -110,7 +110,7 @@ def _use(job: Job, preparation: dict[str, Any]) -> str:
     """The lines of Python that ask the model."""
     columns: list[dict[str, Any]] | None = preparation.get("columns")
     if columns is None:
-        return _TEXT.format(example=_literal(_prompt(preparation)), context=preparation["context"])
+        return _TEXT.format(id=job.id, example=_literal(_prompt(preparation)), context=preparation["context"])
     shown = ", ".join(f"{_literal(column['name'])}: [{_value(column)}]" for column in columns[:3])
     return _ROWS.format(
         id=job.id,

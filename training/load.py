@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training.model_file import UnreadableModel
 from training.predict import Predictions, Predictor
-
-_WITHIN = "model.safetensors"
 
 
 class Model(nn.Module):
@@ -66,10 +61,4 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> Model:
     Raises:
         training.model_file.UnreadableModel: when it is no such file.
     """
-    file, place = Path(path), torch.device(device)
-    if not zipfile.is_zipfile(file):
-        return Model(Predictor.load(file, place))
-    with zipfile.ZipFile(file) as archive, tempfile.TemporaryDirectory() as folder:
-        if _WITHIN not in archive.namelist():
-            raise UnreadableModel(f"{file.name} holds no {_WITHIN}")
-        return Model(Predictor.load(Path(archive.extract(_WITHIN, folder)), place))
+    return Model(Predictor.load(path, torch.device(device)))

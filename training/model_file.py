@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from training.data.preparation import Description, Preparation
 from training.data.prepare_text import TextDescription, TextPreparation
 
 _FORMAT = "anneal-model-1"
+_WITHIN = "model.safetensors"
 
 
 class UnreadableModel(Exception):
@@ -59,11 +62,22 @@ def save_model(
 
 
 def load_model(path: Path) -> StoredModel:
-    """Read back what `save_model` wrote.
+    """Read back what `save_model` wrote, also from within the zip that it is handed out in.
 
     Raises:
         UnreadableModel: when it is no such file.
     """
+    return _unzipped(path) if zipfile.is_zipfile(path) else _read(path)
+
+
+def _unzipped(path: Path) -> StoredModel:
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        if _WITHIN not in archive.namelist():
+            raise UnreadableModel(f"{path.name} holds no {_WITHIN}")
+        return _read(Path(archive.extract(_WITHIN, folder)))
+
+
+def _read(path: Path) -> StoredModel:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

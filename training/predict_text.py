@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from api_schemas.errors import InvalidRequest
 from api_schemas.jobs import JobSpec
 from training.build import build_model
-from training.data.prepare_text import TextPreparation
+from training.data.prepare_text import TextDescription, TextPreparation
 from training.model_file import StoredModel, load_model
 
 _CPU = torch.device("cpu")
@@ -32,8 +32,7 @@ class Writer:
             raise InvalidRequest.at("/prompt", "reads_columns", "this model reads columns, not text; send it rows")
         self.spec: JobSpec = stored.spec
         self._device, self._preparation = device, stored.preparation
-        vocabulary = self._preparation.description.vocabulary
-        self.model: nn.Sequential = build_model(self.spec.model, self._preparation.shape, vocabulary)
+        self.model: nn.Sequential = build_model(self.spec.model, stored.preparation.shape, self.tokens.vocabulary)
         self.model.load_state_dict(stored.weights)
         self.model.to(device, getattr(torch, self.spec.training.kept_in)).eval()
 
@@ -45,6 +44,11 @@ class Writer:
             training.model_file.UnreadableModel: when it is none.
         """
         return cls(load_model(Path(path)), device)
+
+    @property
+    def tokens(self) -> TextDescription:
+        """What the network reads and scores."""
+        return self._preparation.description
 
     def write(self, prompt: str, length: int = 200, temperature: float = 1.0, seed: int = 0) -> str:
         """What may follow a text; the same arguments give the same answer.
@@ -66,7 +70,7 @@ class Writer:
             raise InvalidRequest.at("/prompt", "unknown_character", str(error)) from error
         tokens = torch.from_numpy(begun).to(self._device)
         chance = torch.Generator().manual_seed(seed)
-        written = generate(self.model, tokens, length, self._preparation.description.context, temperature, chance)
+        written = generate(self.model, tokens, length, self.tokens.context, temperature, chance)
         return self._preparation.tokens.decode(written.tolist())
 
 

@@ -100,9 +100,6 @@ def test_a_language_model_is_handed_out_with_a_card(anneal, chain):
     assert anneal.client.get(f"/v1/jobs/{chain['id']}/model").status_code == 200
     with zipfile.ZipFile(io.BytesIO(anneal.client.get(f"/v1/jobs/{chain['id']}/model?format=zip").content)) as archive:
         assert "gpt" in archive.read("README.md").decode()
-    refused = anneal.client.get(f"/v1/jobs/{chain['id']}/model?format=onnx")
-    assert refused.status_code == 422
-    assert "safetensors" in refused.json()["errors"][0]["message"]
 
 
 def test_what_is_no_text_is_refused_where_it_is_uploaded(anneal):
