@@ -132,7 +132,10 @@ class Init(Schema):
     """Begin with the weights of a network that was trained before, instead of drawn ones."""
 
     job: Annotated[str, StringConstraints(max_length=64)]
-    """A job of the project that has succeeded."""
+    """A job of the project: one that has succeeded, or for a checkpoint one that has ended."""
+    checkpoint: Literal["best", "last"] | None = None
+    """Begin with a kept checkpoint in place of the model that came out, so also where none did: the best by
+    `training.best_metric`, or the last. Its weights are those that an evaluation would have judged there."""
     weights: Annotated[WeightNames, MinLen(1)] = ["*"]
     """Which weights are taken, with their running statistics; the others are drawn. `["0.*", "2.*"]` takes two layers
     and leaves a last one of another width to be learned anew."""

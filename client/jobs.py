@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from api_schemas.curves import Metrics, Series
 from api_schemas.jobs import Checkpoint, Event, Job, JobSpec, JobState, Plan
 from api_schemas.pages import Page
 from client.events import follow
-from client.flow import Feed, Flow
+from client.exchange import exchange
+from client.flow import Feed, Flow, Open
 from client.resource import D, Endpoint, Listing, Resource, path_of
 
 if TYPE_CHECKING:
@@ -186,6 +189,27 @@ class Jobs(Resource[D]):
     def checkpoints(self, job_id: str) -> Feed[Checkpoint]:
         """The checkpoints of a job that are kept, newest first: the last two, and the best one."""
         return self._each(Page[Checkpoint], path_of("jobs", job_id, "checkpoints"), {}, None)
+
+    @Endpoint
+    def download_checkpoint(
+        self, job_id: str, output: str | os.PathLike[str], which: Literal["best", "last"] | int = "last"
+    ) -> Flow[Path]:
+        """Write a kept checkpoint, whose tensors `weights/...` are those of the network.
+
+        Args:
+            job_id: whose.
+            output: where it goes.
+            which: the best by `training.best_metric`, the last, or how many steps were done.
+
+        Returns:
+            Where it is.
+
+        Raises:
+            NotFound: when the job does not keep it.
+        """
+        request = self._request("GET", path_of("jobs", job_id, "checkpoints", str(which)))
+        response = yield from exchange(Open(request), self._retries)
+        return (yield from self._save(response, Path(output)))
 
     @Endpoint
     def script(self, job_id: str) -> Flow[str]:

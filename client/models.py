@@ -9,16 +9,14 @@ from typing import Any
 
 import httpx
 
-from api_schemas.errors import NotFound
 from api_schemas.ids import is_id
 from api_schemas.model_tasks import ModelFormat, TableFormat
 from api_schemas.models import RegisteredModel
 from api_schemas.pages import Page
 from api_schemas.predictions import Prediction
 from client.datasets import File, opened
-from client.errors import Unreachable
 from client.exchange import decode, exchange
-from client.flow import Feed, Flow, NextBlock, Open, Pause
+from client.flow import Feed, Flow, Open, Pause
 from client.resource import D, Endpoint, Listing, Resource, path_of
 
 _ANSWER_SECONDS = 60.0
@@ -115,7 +113,8 @@ class Models(Resource[D]):
                 extensions={"form": [("file", f"@{getattr(stream, 'name', '-')}")]},
                 read_seconds=_ANSWER_SECONDS,
             )
-            return (yield from self._save(request, Path(output)))
+            response = yield from self._done(Open(request))
+            return (yield from self._save(response, Path(output)))
 
     @Endpoint
     def download(
@@ -136,23 +135,16 @@ class Models(Resource[D]):
 
         Raises:
             InvalidRequest: when the network cannot be written in this format.
+            NotFound: when there is no such job, name, version or alias.
             Conflict: when the job has no model, or none yet.
         """
-        job_id = reference if is_id(reference, "job") else (yield from self._job_of(reference))
-        path = path_of("jobs", job_id, "model")
+        path = self._path(reference, "model")
         request = self._request("GET", path, params={"format": format}, read_seconds=_ANSWER_SECONDS)
-        return (yield from self._save(request, Path(output)))
+        response = yield from self._done(Open(request))
+        return (yield from self._save(response, Path(output)))
 
-    def _job_of(self, reference: str) -> Flow[str]:
-        name, _, wanted = reference.partition("@")
-        model = yield from self._ask(RegisteredModel, "GET", path_of("models", name))
-        for version in model.versions:
-            if not wanted or wanted == str(version.version) or wanted in version.aliases:
-                return version.job
-        raise NotFound(f"model {name!r} has no version {wanted!r}")
-
-    def _path(self, reference: str, verb: str) -> str:
-        return path_of("jobs" if is_id(reference, "job") else "models", reference, verb)
+    def _path(self, reference: str, what: str) -> str:
+        return path_of("jobs" if is_id(reference, "job") else "models", reference, what)
 
     def _done(self, request: httpx.Request | Open) -> Flow[httpx.Response]:
         """The answer, asked for again where a worker is still at it."""
@@ -162,18 +154,3 @@ class Models(Resource[D]):
             again = self._request("GET", response.headers["Location"], read_seconds=_ANSWER_SECONDS)
             response = yield from exchange(Open(again) if isinstance(request, Open) else again, self._retries)
         return response
-
-    def _save(self, request: httpx.Request, output: Path) -> Flow[Path]:
-        """Write an answer to a file as it comes; the file is there when it is whole."""
-        response = yield from self._done(Open(request))
-        partial = output.with_name(f".{output.name}.part")
-        try:
-            with partial.open("wb") as file:
-                while (block := (yield NextBlock())) is not None:
-                    file.write(block)
-            partial.replace(output)
-        except httpx.TransportError as error:
-            raise Unreachable(str(response.url), "the file breaks off") from error
-        finally:
-            partial.unlink(missing_ok=True)
-        return output

@@ -6,6 +6,7 @@ import functools
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeAlias, TypeVar, overload
 from urllib.parse import quote
 
@@ -15,9 +16,9 @@ from pydantic import BaseModel
 from api_schemas.datasets import Dataset
 from api_schemas.jobs import Job
 from api_schemas.pages import Page
-from client.errors import WaitTimeout
+from client.errors import Unreachable, WaitTimeout
 from client.exchange import decode, exchange
-from client.flow import AsyncDriver, Feed, Flow, Item, Pause, SyncDriver
+from client.flow import AsyncDriver, Feed, Flow, Item, NextBlock, Pause, SyncDriver
 
 D = TypeVar("D", bound=SyncDriver | AsyncDriver)
 P = ParamSpec("P")
@@ -70,6 +71,20 @@ class Resource(Generic[D]):
     def _text(self, path: str) -> Flow[str]:
         """What stands at a path that holds text."""
         return (yield from exchange(self._request("GET", path), self._retries)).text
+
+    def _save(self, response: httpx.Response, output: Path) -> Flow[Path]:
+        """Write an answer to a file as it comes; the file is there when it is whole."""
+        partial = output.with_name(f".{output.name}.part")
+        try:
+            with partial.open("wb") as file:
+                while (block := (yield NextBlock())) is not None:
+                    file.write(block)
+            partial.replace(output)
+        except httpx.TransportError as error:
+            raise Unreachable(str(response.url), "the file breaks off") from error
+        finally:
+            partial.unlink(missing_ok=True)
+        return output
 
     def _delete(self, path: str) -> Flow[None]:
         yield from exchange(self._request("DELETE", path), self._retries)

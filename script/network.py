@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api_schemas.catalog.call import Call, Name
 from api_schemas.catalog.initializations import INITIALIZATION_ROWS
+from api_schemas.jobs import Init
 from api_schemas.trained import trained_network
 from script.page import Page
 from script.subject import Subject
@@ -21,9 +22,8 @@ def write_network(page: Page, subject: Subject) -> None:
     if start is not None:
         page.code(page.line("", start))
     if spec.init:
-        # What `anneal export` writes by default.
-        file, patterns = f"{spec.init.job}.safetensors", list(spec.init.weights)
-        page.code(page.line("", Call("training.transfer.take_weights", (Name("network"), file, patterns))))
+        taken = (Name("network"), init_file(spec.init), list(spec.init.weights))
+        page.code(page.line("", Call("training.transfer.take_weights", taken)))
     loss = spec.model.criterion(subject.loss)
     if "class_counts" in names_in(loss):
         page.code(f"class_counts = y_train.bincount(minlength={subject.classes})")
@@ -31,6 +31,11 @@ def write_network(page: Page, subject: Subject) -> None:
     weighted = any(call.kwargs.get("class_weights") is not None for call in (loss, *loss.args))
     device = "device, " if subject.on_gpu else ""
     page.code(page.line("criterion = ", loss, f".to({device}{subject.dtype})" if weighted else ""))
+
+
+def init_file(init: Init) -> str:
+    """The file that the network begins with, under the name that `anneal export` gives it."""
+    return f"{init.job}.{init.checkpoint}.safetensors" if init.checkpoint else f"{init.job}.safetensors"
 
 
 def _moved(subject: Subject) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from api_schemas.catalog.call import Call, Name
 from api_schemas.datasets import Dataset
 from api_schemas.jobs import Job
 from script.data import example, write_data
 from script.evaluation import write_evaluation
 from script.loop import Loop
-from script.network import write_network
+from script.network import init_file, write_network
 from script.optimizer import write_optimizer
 from script.page import Page
 from script.subject import Subject
@@ -56,9 +57,11 @@ def _write_settings(page: Page, subject: Subject) -> None:
     page.imports.module("torch")
     lines: list[str] = []
     if subject.on_gpu:
-        page.imports.module("os")
-        lines.append('os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS then gives the same bits each time')
-        lines += ["torch.use_deterministic_algorithms(True)", 'device = torch.device("cuda")']
+        lines.append(f'device = torch.device("{subject.device}")')
+        if subject.device == "cuda":
+            device, tf32 = Name("device"), Name(str(subject.spec.training.precision == "tf32"))
+            lines.append(page.line("", Call("training.device.make_deterministic", (device,))))
+            lines.append(page.line("", Call("training.device.allow_tf32", (device, tf32))))
     elif subject.environment:
         lines.append(f"torch.set_num_threads({subject.environment.threads})")
     if lines:
@@ -86,11 +89,12 @@ def _numbers(subject: Subject) -> str:
 
 
 def _init(subject: Subject) -> str:
-    """The file that the network begins with, where it begins with one."""
+    """Where the file comes from that the network begins with, where it begins with one."""
     init = subject.spec.init
     if init is None:
         return ""
-    return f", and in the folder where it runs\n{init.job}.safetensors, which `anneal export {init.job}` writes"
+    command = f"anneal export {init.job}" + (f" --checkpoint {init.checkpoint}" if init.checkpoint else "")
+    return f", and in the folder where it runs\n{init_file(init)}, which\n`{command}` writes"
 
 
 def _plain(name: str) -> str:

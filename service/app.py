@@ -23,6 +23,7 @@ from api_schemas.sources import DatasetByUrl
 from service import (
     architectures,
     catalog,
+    checkpoints,
     curves,
     datasets,
     events,
@@ -80,6 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
     for room in (
         jobs,
         architectures,
+        checkpoints,
         curves,
         events,
         fetches,  # before the uploads, which are of the same path

@@ -13,14 +13,14 @@ from api_schemas.base import Time
 from api_schemas.catalog.entry import schema_by_kind
 from api_schemas.datasets import Dataset, Upload
 from api_schemas.errors import Conflict, InvalidRequest, NotFound
-from api_schemas.jobs import Checkpoint, Job, JobSpec, JobState, Plan
+from api_schemas.jobs import Job, JobSpec, JobState, Plan
 from api_schemas.pages import Page
 from api_schemas.plan import make_plan
 from script.program import write_script
 from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
 from service.problems import documented
 from service.replies import Cursor, KnownDependency, Limit, Text, document, in_thread, page, reply, unchanged
-from service.warm_start import initial_model
+from service.warm_start import initial_weights
 from storage import jobs
 from storage.datasets import get_dataset
 from storage.idempotency import Once
@@ -47,7 +47,7 @@ def submit_job(
     """Submit a training job; it runs as soon as a worker is free."""
     dataset = dataset_of(gateway, project, spec)
     plan = make_plan(spec, dataset)
-    init_sha256 = initial_model(gateway, project, plan, dataset)
+    init_sha256 = initial_weights(gateway, project, plan, dataset)
     if validate_only:
         return reply(plan)
     request = Once.of(key, "POST /v1/jobs", spec.model_dump_json()) if key else None
@@ -137,12 +137,6 @@ def get_script(job_id: str, gateway: GatewayDependency, project: ProjectDependen
     except InvalidRequest as error:
         raise Conflict(f"the job's dataset is no longer as it was: {error.detail}") from error
     return Response(program, 200, headers, "text/x-python; charset=utf-8")
-
-
-@router.get("/{job_id}/checkpoints", response_model=None, responses={200: {"model": Page[Checkpoint]}})
-def list_checkpoints(job_id: str, gateway: GatewayDependency, project: ProjectDependency) -> Response:
-    """The checkpoints of a job that are kept, newest first: the last two, and the best by `training.best_metric`."""
-    return page(jobs.list_checkpoints(gateway.database, project, job_id), None, Checkpoint)
 
 
 @router.delete("/{job_id}", status_code=204, response_model=None, responses=documented(409))

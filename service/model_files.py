@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.background import BackgroundTask
@@ -12,42 +12,40 @@ from starlette.responses import FileResponse, Response
 
 from api_schemas.model_tasks import Export, ModelFormat
 from api_schemas.predictions import Pending
+from service.files import send
 from service.gateway import Gateway, GatewayDependency, ProjectDependency
 from service.model_archive import write_archive
 from service.model_work import ask, pending
+from service.models import NamedJob
 from service.problems import documented
-from service.replies import KnownDependency, etag, in_thread, unchanged
+from service.replies import KnownDependency, in_thread
 from storage.jobs import get_job
 from storage.model_tasks import model_of
 
-router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["models"], responses=documented(404, 409))
+router = APIRouter(prefix="/v1", tags=["models"], responses=documented(404, 409))
 
-_MEDIA_TYPES: dict[ModelFormat, str] = {
-    "safetensors": "application/octet-stream",
-    "zip": "application/zip",
-    "onnx": "application/octet-stream",
-    "pt2": "application/octet-stream",
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/octet-stream": {}, "application/zip": {}}, "description": "The file."},
+    202: {"model": Pending, "description": "It is being written; ask again."},
+    304: {"description": "Nothing changed."},
 }
 
+Format = Annotated[
+    ModelFormat,
+    Query(
+        alias="format",
+        description="`safetensors`: weights, spec and preparation in one file; `zip`: the same with a README.",
+    ),
+]
 
-@router.get(
-    "/model",
-    response_model=None,
-    responses={
-        200: {"content": {media: {} for media in _MEDIA_TYPES.values()}, "description": "The file."},
-        202: {"model": Pending, "description": "It is being written; ask again."},
-        304: {"description": "Nothing changed."},
-    },
-)
-async def get_model(
+
+@router.get("/jobs/{job_id}/model", response_model=None, responses=_FILE)
+async def get_model_of_job(
     job_id: str,
     gateway: GatewayDependency,
     project: ProjectDependency,
     known: KnownDependency,
-    format: Annotated[  # noqa: A002 - the parameter's name in the contract
-        ModelFormat,
-        Query(description="`safetensors`: weights, spec and preparation in one file; `zip`: the same with a README."),
-    ] = "safetensors",
+    format_: Format = "safetensors",
 ) -> Response:
     """The trained model: what it learned, and all that leads from raw columns to answers.
 
@@ -55,18 +53,26 @@ async def get_model(
     are those of the network.
     """
     stored = await in_thread(lambda: model_of(gateway.database, project, job_id))
-    if format == "zip":
+    if format_ == "zip":
         return await in_thread(lambda: _archive(gateway, project, job_id, stored))
-    if format != "safetensors":
-        task = await ask(gateway, project, job_id, Export(format=format))
+    if format_ != "safetensors":
+        task = await ask(gateway, project, job_id, Export(format=format_))
         if task.result is None:
-            return pending(f"the model is being written as {format}", f"/v1/jobs/{job_id}/model?format={format}")
+            return pending(f"the model is being written as {format_}", f"/v1/jobs/{job_id}/model?format={format_}")
         stored = task.result.sha256
-    if known.has(stored):
-        return unchanged(stored)
-    headers = {"ETag": etag(stored), "Cache-Control": "no-cache"}
-    path = await in_thread(lambda: gateway.artifacts.path(stored))
-    return FileResponse(path, 200, headers, _MEDIA_TYPES[format], filename=f"{job_id}.{format}")
+    return await send(gateway, known, stored, f"{job_id}.{format_}")
+
+
+@router.get("/models/{reference}/model", response_model=None, responses=_FILE)
+async def get_model_by_name(
+    job_id: NamedJob,
+    gateway: GatewayDependency,
+    project: ProjectDependency,
+    known: KnownDependency,
+    format_: Format = "safetensors",
+) -> Response:
+    """The trained model that a name stands for: `wine`, `wine@3` or `wine@champion`."""
+    return await get_model_of_job(job_id, gateway, project, known, format_)
 
 
 def _archive(gateway: Gateway, project: str, job_id: str, stored: str) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
 from api_schemas.models import ModelChange, RegisteredModel
@@ -18,6 +18,14 @@ router = APIRouter(prefix="/v1/models", tags=["models"], responses=documented(40
 
 Name = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="Such as `wine-quality`.")]
 Reference = Annotated[str, Path(description="`wine`, or one version of it: `wine@3` or `wine@champion`.")]
+
+
+def _job_of(reference: Reference, gateway: GatewayDependency, project: ProjectDependency) -> str:
+    return models.job_of(gateway.database, project, reference)
+
+
+NamedJob = Annotated[str, Depends(_job_of)]
+"""The job whose model a path names as `/v1/models/{reference}/...`."""
 
 
 @router.get("", response_model=None, responses={200: {"model": Page[RegisteredModel]}})

@@ -17,11 +17,11 @@ from api_schemas.model_tasks import Asked, PredictFile, PredictRows, TableFormat
 from api_schemas.predictions import Pending, Prediction, PredictionRequest
 from service.gateway import Gateway, GatewayDependency, ProjectDependency
 from service.model_work import answered, ask, pending
+from service.models import NamedJob
 from service.problems import documented
 from service.replies import in_thread, reply
 from storage.artifacts import blocks
 from storage.model_tasks import ModelTask, get_task, model_of
-from storage.models import job_of
 
 router = APIRouter(prefix="/v1", tags=["models"], responses=documented(404))
 
@@ -82,12 +82,10 @@ async def predict_with_job(
     openapi_extra=_BODY,
 )
 async def predict_with_model(
-    reference: str, request: Request, gateway: GatewayDependency, project: ProjectDependency, output: Output = "csv"
+    job_id: NamedJob, request: Request, gateway: GatewayDependency, project: ProjectDependency, output: Output = "csv"
 ) -> Response:
     """Predict rows with a model by its name: `wine`, `wine@3` or `wine@champion`."""
-    job_id = await in_thread(lambda: job_of(gateway.database, project, reference))
-    asked = await _asked(request, gateway, output)
-    return await _answer(gateway, await ask(gateway, project, job_id, asked))
+    return await predict_with_job(job_id, request, gateway, project, output)
 
 
 @router.get("/predictions/{prediction_id}", response_model=None, responses=_ANSWERS)

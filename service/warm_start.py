@@ -1,4 +1,4 @@
-"""The model that a job begins with, checked against the network that the job trains."""
+"""The weights that a job begins with, checked against the network that the job trains."""
 
 from __future__ import annotations
 
@@ -7,36 +7,55 @@ from fnmatch import fnmatchcase
 
 from api_schemas.catalog.layers import parameter_shapes
 from api_schemas.datasets import Dataset
-from api_schemas.errors import Fault, InvalidRequest, NotFound
+from api_schemas.errors import Conflict, Fault, InvalidRequest, NotFound
 from api_schemas.jobs import Init, Plan
 from api_schemas.nearest import nearest
 from api_schemas.plan import architecture
 from service.gateway import Gateway
 from service.model_header import weight_shapes
+from storage.checkpoints import get_checkpoint
+from storage.database import Database
+from storage.jobs import get_job
 from storage.model_tasks import model_of
 
 Shapes = dict[str, tuple[int, ...]]
 
 
-def initial_model(gateway: Gateway, project: str, plan: Plan, dataset: Dataset | None) -> str | None:
-    """Where the model is stored that a job begins with; None where it begins with drawn weights.
+def initial_weights(gateway: Gateway, project: str, plan: Plan, dataset: Dataset | None) -> str | None:
+    """Where the file is stored whose weights a job begins with; None where they are drawn.
 
     Raises:
-        InvalidRequest: this project has no such job, or its weights do not fit.
-        Conflict: the job has no model, or none yet.
+        InvalidRequest: this project has no such job, or none such checkpoint of it, or the weights do not fit.
+        Conflict: the job has no model, or its checkpoints still change.
     """
     init = plan.spec.init
     if init is None:
         return None
-    try:
-        stored = model_of(gateway.database, project, init.job)
-    except NotFound as error:
-        raise InvalidRequest.at("/init/job", "unknown_job", error.detail) from error
+    stored = _stored(gateway.database, project, init)
     network, _ = architecture(plan.spec, dataset)
     faults = list(_faults(init, weight_shapes(gateway.artifacts.path(stored)), parameter_shapes(network)))
     if faults:
         raise InvalidRequest.of(faults)
     return stored
+
+
+def _stored(database: Database, project: str, init: Init) -> str:
+    """Where the file is stored: a job's model, or one of the checkpoints of a job that has ended."""
+    try:
+        if init.checkpoint is None:
+            return model_of(database, project, init.job)
+        job = get_job(database, project, init.job)
+    except NotFound as error:
+        raise InvalidRequest.at("/init/job", "unknown_job", error.detail) from error
+    if not job.terminal:
+        raise Conflict(
+            f"the checkpoints of a job that is {job.state} still change; wait for its end with GET /v1/jobs/{job.id} "
+            "and `Prefer: wait=30`, or cancel it"
+        )
+    try:
+        return get_checkpoint(database, project, init.job, init.checkpoint).sha256
+    except NotFound as error:
+        raise InvalidRequest.at("/init/checkpoint", "unknown_checkpoint", error.detail) from error
 
 
 def _faults(init: Init, has: Shapes, needs: Shapes) -> Iterator[Fault]:

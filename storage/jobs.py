@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from api_schemas.datasets import Upload
 from api_schemas.errors import Conflict
 from api_schemas.ids import new_id
-from api_schemas.jobs import HELD, TERMINAL, Checkpoint, Event, Job, JobState, Plan, Progress, Transition
+from api_schemas.jobs import HELD, TERMINAL, Event, Job, JobState, Plan, Progress, Transition
 from storage.database import Database, by_id, fetch, now, owned
 from storage.events import move, read_events, read_transitions
 from storage.idempotency import Once, once
@@ -45,7 +45,7 @@ def submit(
         project: whose it is.
         plan: what it will do.
         request: its idempotency key.
-        init_sha256: the stored model that it begins with.
+        init_sha256: the stored model or checkpoint that it begins with.
 
     Returns:
         The job, and whether it had been submitted before under this key.
@@ -85,16 +85,6 @@ def get_events(database: Database, project: str, job_id: str, after: int, limit:
     with database.read() as session:
         row = fetch(session, JobRow, project, job_id)
         return _job(session, row), read_events(session, row.id, after, limit)
-
-
-def list_checkpoints(database: Database, project: str, job_id: str) -> list[Checkpoint]:
-    """A job's checkpoints that are kept, newest first.
-
-    Raises:
-        NotFound: this project has no such job.
-    """
-    with database.read() as session:
-        return fetch(session, JobRow, project, job_id).checkpoints[::-1]
 
 
 def count_by_state(database: Database) -> dict[JobState, int]:

@@ -143,7 +143,7 @@ class JobRow(Owned, Table):
     priority: Mapped[int]
     device: Mapped[str] = mapped_column(String(16))
     init_sha256: Mapped[str | None] = mapped_column(String(64))
-    """Of the stored model that it begins with."""
+    """Of the stored model or checkpoint that it begins with."""
     total_steps: Mapped[int]
     train_rows: Mapped[int]
     parameters: Mapped[int]

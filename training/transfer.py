@@ -10,7 +10,7 @@ from torch import nn
 
 
 def take_weights(network: nn.Module, path: str, patterns: Sequence[str]) -> None:
-    """Copy weights and running statistics of a model's file into a network, in place.
+    """Copy weights and running statistics of a model or a checkpoint into a network, in place.
 
     Args:
         network: keeps what the file does not have.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
@@ -48,14 +48,24 @@ def export(
     model: Reference,
     format_: Annotated[ModelFormat, typer.Option("--format", help="What to write.")] = "safetensors",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="By default MODEL.FORMAT, here.")] = None,
+    checkpoint: Annotated[
+        Literal["best", "last"] | None,
+        typer.Option(help="Of a job: a checkpoint that it keeps, by default as ID.CHECKPOINT.safetensors."),
+    ] = None,
 ) -> None:
     """Write a trained model to a file that works without Anneal's servers.
 
     anneal export wine@champion --format onnx -o wine.onnx
     """
+    if checkpoint and format_ != "safetensors":
+        raise typer.BadParameter("a checkpoint is written as safetensors only", param_hint="--format")
     terminal = terminal_of(context)
     with terminal.client() as client:
-        path = client.models.download(model, output or Path(f"{model}.{format_}"), format_)
+        if checkpoint:
+            output = output or Path(f"{model}.{checkpoint}.safetensors")
+            path = client.jobs.download_checkpoint(model, output, checkpoint)
+        else:
+            path = client.models.download(model, output or Path(f"{model}.{format_}"), format_)
     terminal.print(str(path))
 
 

@@ -68,13 +68,15 @@ def test_a_file_is_predicted_and_a_model_downloaded_in_both_clients(anneal, clie
     assert not list(tmp_path.glob(".*")), "nothing half written is left"
 
 
-def test_a_name_is_given_found_and_forgotten(client, job):
+def test_a_name_is_given_found_and_forgotten(client, job, tmp_path):
     made = client.models.put("wine", job, aliases=["champion"])
     assert client.models.get("wine") == made
     assert made in list(client.models.list())
     assert client.models.predict("wine@champion", [dict(zip(WINE.feature_names, WINE.data[0], strict=True))]).job == job
     with pytest.raises(NotFound, match="no version"):
-        client.models.download("wine@7", "never")
+        client.models.download("wine@7", tmp_path / "never")
+    by_name = client.models.download("wine@champion", tmp_path / "a").read_bytes()
+    assert by_name == client.models.download(job, tmp_path / "b").read_bytes()
     client.models.delete("wine")
     with pytest.raises(NotFound):
         client.models.get("wine")
@@ -100,6 +102,10 @@ def test_the_commands_name_export_and_predict(anneal, job, table, tmp_path, monk
     output = tmp_path / "wine.safetensors"
     assert run("export", "cellar", "-o", str(output)).stdout.strip() == str(output)
     assert output.stat().st_size > 1000
+    assert (
+        "/v1/models/cellar%40best/model?format=onnx"
+        in run("export", "cellar@best", "--format", "onnx", "--curl").stdout
+    )
     assert "-F file=@" in run("predict", "cellar", str(table), "--curl").stdout
     assert run("models", "rm", "cellar").returncode == 0
     refused = run("predict", "cellar", str(table))
