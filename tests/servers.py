@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,10 @@ class Postgres:
         self._folder.chmod(0o755)
         self._binaries = self._usable_binaries()
         self.port = pick_port("127.0.0.1", 0)
-        self._start()
+        self.log = self._folder / "postgres.log"
+        self._make_data()
+        self.start()
+        wait_until(self._starts, 30, "PostgreSQL")
         self._databases = 0
 
     def url(self, database: str, user: str = "postgres", password: str = PASSWORD) -> str:
@@ -94,9 +97,51 @@ class Postgres:
         yield self.url(name)
         self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
+    def start(self) -> None:
+        """Start it, for the first time or again; returns before it answers."""
+        # What is tested is what happens when our processes die, not when the machine does.
+        options = ("fsync=off", "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200")
+        data = self._folder / "data"
+        with self.log.open("ab") as log:
+            self._server = subprocess.Popen(
+                [self._binaries / "postgres", "-D", data, "-p", str(self.port), *(f"--{option}" for option in options)],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, which takes no lock
+                cwd="/",
+                **_AS_NOBODY,
+            )
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._server.poll()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to it, of which SIGINT ends it without waiting for its clients."""
+        self._server.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill it and all that serves a client, now."""
+        if self.returncode is not None:
+            return
+        for pid in (self._server.pid, *descendants(self._server.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._server.wait()
+
+    def answers(self) -> bool:
+        """Whether it takes statements."""
+        try:
+            self.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
     def stop(self) -> None:
         """End it at once and remove its data."""
-        self._server.send_signal(signal.SIGINT)  # 'fast': it does not wait for its clients
+        self.signal(signal.SIGINT)
         self._server.wait(30)
         shutil.rmtree(self._folder)
 
@@ -116,7 +161,7 @@ class Postgres:
             packages = self._folder
         return packages / binaries
 
-    def _start(self) -> None:
+    def _make_data(self) -> None:
         data = self._folder / "data"
         data.mkdir(mode=0o700)
         password = self._folder / "password"
@@ -125,28 +170,10 @@ class Postgres:
             os.chown(data, NOBODY, NOBODY)
         authentication = ("--auth=scram-sha-256", f"--pwfile={password}", "--username=postgres")
         self._run(self._binaries / "initdb", "-D", data, "--no-sync", "--encoding=UTF8", "--locale=C", *authentication)
-        # What is tested is what happens when our processes die, not when the machine does.
-        options = ("fsync=off", "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200")
-        self.log = self._folder / "postgres.log"
-        with self.log.open("wb") as log:
-            self._server = subprocess.Popen(
-                [self._binaries / "postgres", "-D", data, "-p", str(self.port), *(f"--{option}" for option in options)],
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, which takes no lock
-                cwd="/",
-                **_AS_NOBODY,
-            )
-        wait_until(self._answers, 30, "PostgreSQL")
 
-    def _answers(self) -> bool:
-        assert self._server.poll() is None, f"PostgreSQL ended:\n{self.log.read_text()}"
-        try:
-            self.execute("SELECT 1")
-        except psycopg.OperationalError:
-            return False
-        return True
+    def _starts(self) -> bool:
+        assert self.returncode is None, f"PostgreSQL ended:\n{self.log.read_text()}"
+        return self.answers()
 
     def _run(self, *command: object) -> None:
         words = [str(word) for word in command]
@@ -161,22 +188,27 @@ class Valkey:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="anneal-valkey-"))
-        self._address = self._folder / "valkey.sock"
-        self._server = make_broker(self._address, self._folder / "data", self._folder / "valkey.log")
-        self._server.start()
-        wait_until(lambda: answers(self._address), 10, "Valkey")
-        self.url = f"redis+socket://{self._address}"
+        self.address = self._folder / "valkey.sock"
+        self.process = make_broker(self.address, self._folder / "data", self._folder / "valkey.log")
+        self.process.start()
+        wait_until(self.answers, 10, "Valkey")
+        self.url = f"redis+socket://{self.address}"
+
+    def answers(self) -> bool:
+        """Whether it takes commands."""
+        return answers(self.address)
 
     def forget(self) -> None:
         """Drop all that it holds."""
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(self._address))
+            connection.settimeout(10)
+            connection.connect(str(self.address))
             connection.sendall(b"FLUSHALL\r\n")
             assert connection.recv(5) == b"+OK\r\n"
 
     def stop(self) -> None:
         """End it and remove its data."""
-        self._server.kill()
+        self.process.kill()
         shutil.rmtree(self._folder)
 
 
