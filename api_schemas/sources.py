@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from api_schemas.errors import InvalidRequest
 
 POINTER = "/source/url"
 _PORTS = {"https": 443, "http": 80}
+_PATTERN = re.compile(r"(?:(https?)://)?(\*|(?:\*\.)?[^\s*/:?#@\[\]\\]+)(?::(\d{1,5}))?")
 
 
 class UrlSource(Schema):
@@ -88,6 +90,20 @@ def locate(url: str, allowed: Sequence[str]) -> Location:
     return location
 
 
+def check_hosts(allowed: Sequence[str]) -> None:
+    """Make sure that `locate` can compare with each of the hosts.
+
+    Raises:
+        ValueError: with the one that no URL could have.
+    """
+    for pattern in allowed:
+        try:
+            _host(pattern)
+        except ValueError as error:
+            message = f"{pattern!r} is no host; write names such as data.example.org, *.example.org or *"
+            raise ValueError(message) from error
+
+
 def _taken_apart(url: str) -> Location:
     try:
         parts = urlsplit(url)
@@ -111,8 +127,7 @@ def _ascii(host: str) -> str:
     Raises:
         ValueError: no host has this name.
     """
-    host = host.rstrip(".")
-    return host if ":" in host else host.encode("idna").decode().lower()
+    return host if ":" in host else host.encode("idna").decode().lower().rstrip(".")
 
 
 def _bad_url(url: str) -> InvalidRequest:
@@ -120,9 +135,16 @@ def _bad_url(url: str) -> InvalidRequest:
 
 
 def _allows(pattern: str, location: Location) -> bool:
-    scheme, _, rest = pattern.lower().rpartition("://")
-    name, _, port = rest.partition(":")
-    name = name if name.isascii() else _ascii(name)
-    if (scheme or "https", port or str(_PORTS[location.scheme])) != (location.scheme, str(location.port)):
+    scheme, name, port = _host(pattern)
+    if (scheme, port) != (location.scheme, location.port):
         return False
     return name in ("*", location.host) or (name.startswith("*.") and location.host.endswith(name[1:]))
+
+
+def _host(pattern: str) -> tuple[str, str, int]:
+    """Scheme, name and port of what an operator allows."""
+    found = _PATTERN.fullmatch(pattern.lower())
+    if found is None:
+        raise ValueError("a host is [http://]name[:port]")
+    scheme, name, port = found.groups("")
+    return scheme or "https", _ascii(name), int(port) if port else _PORTS[scheme or "https"]

@@ -9,7 +9,10 @@ from typing import Annotated, Literal
 from urllib.parse import quote
 
 from annotated_types import Ge, Gt, Le
+from pydantic import field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from api_schemas.sources import check_hosts
 
 _LONGEST_SOCKET_PATH = 100
 """A unix socket's path may have 107 bytes on Linux and 103 on macOS."""
@@ -70,6 +73,12 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     """How it is logged."""
 
+    @field_validator("fetch_hosts")
+    @classmethod
+    def _hosts_that_can_be(cls, given: str) -> str:
+        check_hosts(_listed(given))
+        return given
+
     @property
     def folder(self) -> Path:
         """`home`, absolute."""
@@ -80,6 +89,11 @@ class Settings(BaseSettings):
         folder = self.folder / "scratch"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    @property
+    def compiled(self) -> Path:
+        """The folder of the programs that networks were compiled to, which other jobs of the same shapes take over."""
+        return self.folder / "compiled"
 
     @property
     def database(self) -> str:

@@ -31,7 +31,11 @@ def read_settings(**options: Any) -> Settings:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         faults = [
-            Fault(pointer=f"ANNEAL_{str(one['loc'][0]).upper()}", code=one["type"], message=one["msg"])
+            Fault(
+                pointer=f"ANNEAL_{str(one['loc'][0]).upper()}",
+                code=one["type"],
+                message=one["msg"].removeprefix("Value error, "),
+            )
             for one in error.errors()
         ]
         raise BadSettings(f"{faults[0].pointer}: {faults[0].message}", faults=faults) from error

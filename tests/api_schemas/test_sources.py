@@ -6,6 +6,7 @@ import pytest
 
 from api_schemas.errors import InvalidRequest
 from api_schemas.sources import DatasetByUrl, locate
+from storage.settings import Settings
 
 
 def refusal(url, *allowed):
@@ -53,10 +54,37 @@ def test_what_the_operator_does_not_name_is_refused_with_what_is_allowed(pattern
 
 @pytest.mark.parametrize(
     "url",
-    ["data.csv", "ftp://example.org/a.csv", "https:///a.csv", "https://example.org:99999/", "https://example.org\\@b/"],
+    [
+        "data.csv",
+        "ftp://example.org/a.csv",
+        "https:///a.csv",
+        "https://example.org:99999/",
+        "https://example.org\\@b/",
+        f"https://{'a' * 64}.example/",
+        "https://a..example/",
+        "https://\u2024/",
+    ],
 )
 def test_what_is_no_url_of_a_file_is_refused(url):
     assert refusal(url, "*").code == "bad_url"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a..example",
+        "\u00e4" * 64,
+        "example.org/data",
+        "ftp://example.org",
+        "example.org:https",
+        "a.*.org",
+        "[2001:db8::1]",
+    ],
+)
+def test_an_operator_who_names_no_host_is_told_so_at_the_start(host):
+    with pytest.raises(ValueError, match="no host") as caught:
+        Settings(fetch_hosts=f"data.example.org, {host}")
+    assert repr(host) in str(caught.value)
 
 
 def test_a_password_is_refused_for_the_url_is_shown_again():
