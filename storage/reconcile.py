@@ -9,16 +9,15 @@ from sqlalchemy import or_, select
 
 from api_schemas.jobs import HELD, JobError
 from storage.attempts import give_up_or_retry
-from storage.database import Database, insert
+from storage.database import Database
+from storage.duties import RECONCILE, take_duty
 from storage.events import move
 from storage.idempotency import forget_expired
 from storage.inspections import waiting_inspections
 from storage.model_tasks import forget_answers, waiting_tasks
 from storage.queue import Waker
-from storage.tables import JobRow, LeaseRow, database_time
+from storage.tables import JobRow, database_time
 from storage.workers import forget_lost
-
-_DUTY = "reconcile"
 
 
 def reconcile(database: Database, waker: Waker, owner: str, every_seconds: float) -> bool:
@@ -33,7 +32,7 @@ def reconcile(database: Database, waker: Waker, owner: str, every_seconds: float
     Returns:
         Whether this process did the round.
     """
-    if not _take_duty(database, owner, every_seconds):
+    if not take_duty(database, RECONCILE, owner, every_seconds):
         return False
     _take_back_lost_jobs(database)
     for queue in _queues_with_work(database):
@@ -47,16 +46,6 @@ def reconcile(database: Database, waker: Waker, owner: str, every_seconds: float
         forget_expired(session)
         forget_answers(session)
     return True
-
-
-def _take_duty(database: Database, owner: str, seconds: float) -> bool:
-    with database.write() as session:
-        taking = insert(session, LeaseRow).values(name=_DUTY, owner=owner, until=database_time() + seconds)
-        free = LeaseRow.until < database_time()
-        won = taking.on_conflict_do_update(
-            index_elements=["name"], set_={"owner": owner, "until": database_time() + seconds}, where=free
-        )
-        return session.scalar(won.returning(LeaseRow.owner)) is not None
 
 
 def _take_back_lost_jobs(database: Database) -> None:

@@ -1,0 +1,37 @@
+"""Duties that one process has at a time, whoever takes them first."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from storage.database import Database, insert
+from storage.tables import LeaseRow, WorkerRow, database_time
+
+RECONCILE = "reconcile"
+"""To put right what dead workers and lost messages left lying."""
+SWEEP = "sweep"
+"""To delete the files that nothing refers to."""
+
+_PAUSE_SECONDS = 3.0
+"""Longer than nobody reconciles while a gateway or a worker is there."""
+
+
+def take_duty(database: Database, duty: str, owner: str, seconds: float) -> bool:
+    """Take a duty for some seconds; False where somebody has it."""
+    with database.write() as session:
+        until = database_time() + seconds
+        taking = insert(session, LeaseRow).values(name=duty, owner=owner, until=until)
+        free = LeaseRow.until < database_time()
+        changes = {"owner": owner, "until": until}
+        won = taking.on_conflict_do_update(index_elements=["name"], set_=changes, where=free)
+        return session.scalar(won.returning(LeaseRow.owner)) is not None
+
+
+def who_is_here(database: Database) -> list[str]:
+    """The workers that were heard of within their leases, or that there must be a gateway; for people."""
+    with database.read() as session:
+        online = select(WorkerRow).where(WorkerRow.lease_until > database_time()).order_by(WorkerRow.id)
+        workers = [f"worker {row.id} (process {row.pid} on {row.host})" for row in session.scalars(online)]
+        reconciled = LeaseRow.until > database_time() - _PAUSE_SECONDS
+        served = session.scalar(select(LeaseRow.name).where(LeaseRow.name == RECONCILE, reconciled))
+        return workers or (["a gateway"] if served else [])
