@@ -6,13 +6,13 @@ import re
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote, unquote, urlsplit
 
 from annotated_types import MinLen
 from pydantic import AfterValidator, ConfigDict, StringConstraints
 
-from api_schemas.base import Label, Schema, printable
+from api_schemas.base import Label, Reply, Schema, printable
 from api_schemas.datasets import ColumnChoices
 from api_schemas.errors import InvalidRequest
 
@@ -51,6 +51,14 @@ class DatasetByUrl(Schema):
         return self.source.filename or "".join(filter(str.isprintable, last))[-200:]
 
 
+class Host(Reply):
+    """What the operator allows to fetch datasets from."""
+
+    object: Literal["host"] = "host"
+    pattern: str
+    """`[http://]name[:port]`; `*.example.org` stands for all names below it, `*` for all names."""
+
+
 @dataclass(frozen=True)
 class Location:
     """A URL taken apart once, so that what is checked and what is connected to cannot differ."""
@@ -74,7 +82,7 @@ def locate(url: str, allowed: Sequence[str]) -> Location:
 
     Args:
         url: what a person asks for, or where a server redirects to.
-        allowed: hosts, each `[http://]name[:port]`; `*.example.org` stands for all names below it, `*` for all names.
+        allowed: hosts, each as a `Host` has it.
 
     Raises:
         InvalidRequest: it is no URL of a file, or not allowed.

@@ -14,6 +14,7 @@ from api_schemas.datasets import ColumnChoice, ColumnChoices, Dataset, DatasetCh
 from api_schemas.errors import InvalidRequest
 from api_schemas.formats import FORMATS, FileFormat, endings, format_of
 from api_schemas.pages import Page
+from api_schemas.sources import Host
 from service import fetches
 from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
 from service.images import grid_svg, read_grid
@@ -102,6 +103,15 @@ def list_datasets(
 def list_formats(_project: ProjectDependency, known: KnownDependency) -> Response:
     """The kinds of files that can be datasets."""
     return document(Page[FileFormat](data=list(FORMATS), has_more=False).model_dump_json(), known)
+
+
+@router.get(
+    "/hosts", response_model=None, responses={200: {"model": Page[Host]}, 304: {"description": "Nothing changed."}}
+)
+def list_hosts(gateway: GatewayDependency, _project: ProjectDependency, known: KnownDependency) -> Response:
+    """The hosts that datasets may be fetched from by URL; none where the operator allows no such thing."""
+    hosts = [Host(pattern=pattern) for pattern in gateway.settings.fetch_from]
+    return document(Page[Host](data=hosts, has_more=False).model_dump_json(), known)
 
 
 @router.get(

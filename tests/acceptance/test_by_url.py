@@ -91,3 +91,8 @@ def test_a_key_makes_one_dataset_of_a_request_that_is_sent_twice(anneal_that_fet
     body, headers = {"source": {"url": "https://localhost/a.csv"}}, {"Idempotency-Key": "fetch-once"}
     first, second = (anneal_that_fetches.post("/v1/datasets", json=body, headers=headers).json() for _ in range(2))
     assert first["id"] == second["id"]
+
+
+def test_the_hosts_that_are_allowed_are_told(anneal, anneal_that_fetches):
+    told = [client.get("/v1/datasets/hosts").json()["data"] for client in (anneal.client, anneal_that_fetches)]
+    assert [[host["pattern"] for host in hosts] for hosts in told] == [[], ["*", "http://*"]]
