@@ -5,7 +5,8 @@ import { signal } from "@preact/signals";
 
 /** @typedef {{pointer: string, code: string, message: string}} Fault */
 /** @typedef {{id: string | null, type: string, data: any}} ServerEvent */
-/** @typedef {{method?: string, json?: unknown, form?: FormData, headers?: Record<string, string>, signal?: AbortSignal}} Options */
+/** @typedef {{method?: string, json?: unknown, form?: FormData, headers?: Record<string, string>, signal?: AbortSignal,
+ *   onSent?: (share: number) => void}} Options `onSent` hears how much of the body is on its way, as a share of 1. */
 
 const STORED_KEY = "anneal.key";
 const ASK_AGAIN_MS = 1000;
@@ -76,7 +77,7 @@ export async function fetchFile(path, options = {}) {
   let response = await open(path, { ...options, headers: { Accept: "*/*", ...options.headers } });
   while (response.status === 202) {
     await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
-    response = await open(response.headers.get("Location") ?? path, { headers: { Accept: "*/*" } });
+    response = await open(response.headers.get("Location") ?? path, { headers: { Accept: "*/*", ...options.headers }, signal: options.signal });
   }
   return response.blob();
 }
@@ -106,7 +107,7 @@ async function open(path, options) {
 }
 
 /** @param {string} path @param {Options} options @returns {Promise<Response>} */
-async function send(path, { method = "GET", json, form, headers = {}, signal }) {
+async function send(path, { method = "GET", json, form, headers = {}, signal, onSent }) {
   const key = storedKey();
   const body = form ?? (json === undefined ? undefined : JSON.stringify(json));
   const sent = {
@@ -116,12 +117,33 @@ async function send(path, { method = "GET", json, form, headers = {}, signal }) 
     ...headers,
   };
   try {
+    if (onSent && form) return await sendTold(path, { method, form, headers: sent, onSent });
     return await fetch(path, { method, body, headers: sent, signal, cache: "no-store" });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Problem({ status: 0, detail: "The gateway cannot be reached; is it running?" });
   }
 }
+
+/** What fetch does for a form; only this older way tells how far it is. @param {string} path @param {{method: string, form: FormData, headers: Record<string, string>, onSent: (share: number) => void}} options @returns {Promise<Response>} */
+const sendTold = (path, { method, form, headers, onSent }) =>
+  new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open(method, path);
+    request.responseType = "blob";
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.onprogress = ({ loaded, total }) => onSent(total ? loaded / total : 0);
+    request.onload = () => resolve(new Response(request.response, { status: request.status, statusText: request.statusText, headers: headersOf(request) }));
+    request.onerror = reject;
+    request.send(form);
+  });
+
+/** @param {XMLHttpRequest} request @returns {[string, string][]} */
+const headersOf = (request) =>
+  request.getAllResponseHeaders().trim().split("\r\n").map((line) => {
+    const [name, ...rest] = line.split(": ");
+    return [name, rest.join(": ")];
+  });
 
 /** @param {Response} response */
 async function readProblem(response) {

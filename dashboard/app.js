@@ -7,6 +7,7 @@ import { signal } from "@preact/signals";
 import { keyWanted, storedKey } from "./api.js";
 import { announcement } from "./ui.js";
 import { CatalogView } from "./views/catalog.js";
+import { DatasetView } from "./views/dataset_page.js";
 import { DatasetsView } from "./views/datasets.js";
 import { JobView } from "./views/job.js";
 import { JobsView } from "./views/jobs.js";
@@ -46,6 +47,7 @@ function find(hash) {
   if (noun === "jobs" && id) return { title: "Job", at: "", view: html`<${JobView} key=${id} id=${id} />` };
   if (noun === "new") return { title: "New job", at: "#/new", view: html`<${NewJobView} datasetId=${id} />` };
   if (noun === "catalog") return { title: name || "Catalog", at: "#/catalog", view: html`<${CatalogView} kind=${id} name=${name} />` };
+  if (noun === "datasets" && id) return { title: "Dataset", at: "#/datasets", view: html`<${DatasetView} key=${id} id=${id} />` };
   if (noun === "datasets") return { title: "Datasets", at: "#/datasets", view: html`<${DatasetsView} />` };
   if (noun === "models") return { title: "Models", at: "#/models", view: html`<${ModelsView} />` };
   if (noun === "workers") return { title: "Workers", at: "#/workers", view: html`<${WorkersView} />` };

@@ -55,6 +55,9 @@ export const useJobSchema = () => useDocuments(["/v1/jobs/schema"])[0];
 /** The kinds of files that can be datasets. @returns {{name: string, summary: string, endings: string[]}[]} none until they are there. */
 export const useFormats = () => useDocuments(["/v1/datasets/formats"])[0].data?.data ?? [];
 
+/** From where a worker may fetch datasets. @returns {string[] | null} null until it is known. */
+export const useHosts = () => useDocuments(["/v1/datasets/hosts"])[0].data?.data.map((/** @type {any} */ host) => host.pattern) ?? null;
+
 /**
  * The entries of some kinds.
  *

@@ -5,8 +5,8 @@ import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { fetchFile } from "../api.js";
-import { number, size } from "../format.js";
-import { Choice } from "../ui.js";
+import { number } from "../format.js";
+import { Choice, Picture } from "../ui.js";
 
 const TYPES = ["numeric", "category", "text"];
 const ROLES = ["feature", "split", "group", "ignore"];
@@ -15,26 +15,39 @@ const AS_THE_JOB = "as the job says";
 const MISSING = ["error", "mean", "median", "most_frequent", "indicator"];
 const MISSING_CATEGORIES = ["error", "most_frequent", "indicator"];
 
+/** Of the small histograms: pixels across, and the categories that have room there. */
+const BARS_WIDTH = 100;
+const MOST_BARS = 20;
+const FEWEST_BARS = 5;
+
 /** @typedef {(body: any) => void} Change a PATCH of the dataset */
 
-/** @param {{known: any, change: Change, choose: (target: string) => void}} props */
-export function Columns({ known, change, choose }) {
-  const read = html`<p class="note">${known.name} · ${number(known.rows)} ${known.format === "text" ? "characters" : "rows"} · ${size(known.bytes)}.</p>
-    ${known.warnings.map((/** @type {any} */ fault) => html`<p class="warning">${fault.message}</p>`)}`;
-  if (known.format === "text") return html`${read}<p class="note">A language model such as <code>gpt</code> learns what comes next in it.</p>`;
+/**
+ * @param {{known: any, change: Change, choose: (target: string) => void, counted?: boolean}} props `counted` also shows how often
+ *   values occur.
+ */
+export function Columns({ known, change, choose, counted = false }) {
+  const open = useSignal("");
+  if (known.format === "text") return html`<p class="note">A language model such as <code>gpt</code> learns what comes next in it.</p>`;
   const images = known.format === "images" && known.columns.find((/** @type {any} */ column) => column.type === "array");
-  return html`${read}
-    ${[2, 3].includes(known.array?.length) && html`<${Images} known=${known} />`}
+  const toggle = (/** @type {string} */ name) => (open.value = open.value === name ? "" : name);
+  return html`${[2, 3].includes(known.array?.length) && html`<${Images} known=${known} />`}
     ${images && html`<${SizeForm} size=${images.stats.shape.slice(-2)} onSize=${(/** @type {[number, number]} */ sides) => change({ columns: [{ name: images.name, size: sides }] })} />`}
     <p class="note">Choose the column to predict.</p>
-    <div class="table-scroll"><table class="columns-table">
-      <thead><tr><th scope="col">Target</th><th scope="col">Column</th><th scope="col">Type</th><th scope="col">Use</th><th scope="col">Missing</th></tr></thead>
-      <tbody>${known.columns.map((/** @type {any} */ column) => html`<${Row} key=${column.name} column=${column} isTarget=${known.target === column.name} change=${change} choose=${choose} />`)}</tbody>
+    <div class=${`table-scroll ${counted ? "whole" : ""}`}><table class="columns-table">
+      <thead><tr><th scope="col">Target</th><th scope="col">Column</th>${counted && html`<th scope="col">Values</th>`}<th scope="col">Type</th><th scope="col">Use</th><th scope="col">Missing</th></tr></thead>
+      <tbody>${known.columns.map((/** @type {any} */ column) => html`<${Row} key=${column.name} column=${column} isTarget=${known.target === column.name} change=${change} choose=${choose}
+          counted=${counted} isOpen=${open.value === column.name} toggle=${() => toggle(column.name)} />
+        ${open.value === column.name && html`<tr key=${`${column.name} opened`}><td colspan="6"><${Picture} key=${known.version} path=${`/v1/datasets/${known.id}/columns/${encodeURIComponent(column.name)}/histogram.svg`}
+          about=${`How often the values of ${column.name} occur`} /></td></tr>`}`)}</tbody>
     </table></div>`;
 }
 
-/** @param {{column: any, isTarget: boolean, change: Change, choose: (target: string) => void}} props */
-function Row({ column, isTarget, change, choose }) {
+/**
+ * @param {{column: any, isTarget: boolean, change: Change, choose: (target: string) => void, counted: boolean, isOpen: boolean,
+ *   toggle: () => void}} props
+ */
+function Row({ column, isTarget, change, choose, counted, isOpen, toggle }) {
   const { name, type, stats } = column;
   const isArray = type === "array";
   const put = (/** @type {any} */ said) => change({ columns: [{ name, ...said }] });
@@ -42,6 +55,7 @@ function Row({ column, isTarget, change, choose }) {
   return html`<tr>
     <td>${!isArray && html`<input type="radio" name="target" aria-label=${`Predict ${name}`} checked=${isTarget} onChange=${() => choose(name)} />`}</td>
     <th scope="row">${name} <small>${about(stats)}</small></th>
+    ${counted && html`<td><${Counts} column=${column} isOpen=${isOpen} toggle=${toggle} /></td>`}
     <td>${isArray ? type : html`<${Choice} label=${`Type of ${name}`} options=${TYPES} value=${type}
       onChoice=${(/** @type {string} */ chosen) => put({ type: chosen, ...(role === "ignore" ? { role: "feature" } : {}) })} />`}
       ${type === "category" && role === "feature" && !isTarget && html` <${Choice} label=${`Categories of ${name}`} options=${[...(column.encode ? [] : [AS_THE_JOB]), ...ENCODINGS]}
@@ -51,6 +65,20 @@ function Row({ column, isTarget, change, choose }) {
       onChoice=${(/** @type {string} */ missing) => put({ missing })} />` : "–"}</td>
   </tr>`;
 }
+
+/** A histogram as small as a word; pressed, the gateway draws it with its numbers. @param {{column: any, isOpen: boolean, toggle: () => void}} props */
+function Counts({ column: { name, type, stats }, isOpen, toggle }) {
+  const counts = stats.bins.length && type !== "category" ? stats.bins : [...stats.counts].sort((a, b) => b - a).slice(0, MOST_BARS);
+  if (!counts.length) return "–";
+  const [highest, width] = [Math.max(...counts), BARS_WIDTH / Math.max(counts.length, FEWEST_BARS)];
+  return html`<button class="counts" aria-expanded=${isOpen} aria-label=${`Histogram of ${name}`} onClick=${toggle}>
+    <svg viewBox=${`0 0 ${BARS_WIDTH} 24`} width=${BARS_WIDTH} height="24" aria-hidden="true">${counts.map((/** @type {number} */ count, /** @type {number} */ index) =>
+      html`<rect x=${index * width} width=${width - 1} y=${24 - barHeight(count, highest)} height=${barHeight(count, highest)} />`)}</svg>
+  </button>`;
+}
+
+/** Pixels; what occurs at all is seen. @param {number} count @param {number} highest */
+const barHeight = (count, highest) => (count ? Math.max(1, (24 * count) / highest) : 0);
 
 /** To what images are resized. @param {{size: [number, number], onSize: (size: [number, number]) => void}} props height and width in pixels. */
 export function SizeForm({ size: [height, width], onSize }) {
@@ -80,4 +108,8 @@ function Images({ known }) {
 /** @param {any} stats */
 const about = (stats) =>
   stats.shape.length ? `${stats.shape.join(" × ")} numbers` :
+  stats.dates && stats.minimum != null ? `${day(stats.minimum)} to ${day(stats.maximum)}` :
   stats.minimum != null && stats.maximum != null ? `${number(stats.minimum, 3)} to ${number(stats.maximum, 3)}` : `${number(stats.distinct)} values`;
+
+/** @param {number} days since 1970-01-01 */
+const day = (days) => new Date(days * 86_400_000).toISOString().slice(0, 10);

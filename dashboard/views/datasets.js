@@ -1,5 +1,5 @@
 // @ts-check
-// The uploaded datasets, newest first; each opens where a job on it is written.
+// The uploaded datasets, newest first.
 
 import { html } from "htm/preact";
 import { ago, number } from "../format.js";
@@ -40,7 +40,7 @@ const DatasetTable = ({ datasets }) => html`<div class="card table-card">
 /** @param {{dataset: any}} props */
 const Row = ({ dataset }) => html`<tr>
   <td data-label="State"><${State} state=${dataset.state} /></td>
-  <th scope="row"><a class="cover" href=${`#/new/${dataset.id}`}>${dataset.name}</a></th>
+  <th scope="row"><a class="cover" href=${`#/datasets/${dataset.id}`}>${dataset.name}</a></th>
   <td data-label="Target">${dataset.target ?? "–"}</td>
   <td data-label="Rows" class="right">${number(dataset.rows)}</td>
   <td data-label="Columns" class="right">${dataset.state === "ready" ? number(dataset.columns.length) : "–"}</td>

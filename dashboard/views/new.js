@@ -188,6 +188,7 @@ function withDataset(text, id, target) {
   } catch {
     spec = {};
   }
+  if (spec.dataset?.id === id && (target === null || spec.target === target)) return text;
   const { name, dataset: _, target: __, loss: ___, ...rest } = spec;
   if (target === null) rest.model = { name: "gpt" };
   return pretty({ name: name ?? "untitled", dataset: { id }, ...(target === null ? {} : { target }), ...rest });

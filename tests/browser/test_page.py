@@ -236,7 +236,7 @@ def test_a_file_becomes_a_dataset_and_its_column_the_target(open_page):
     expect(page.locator(".job-head .state")).to_have_text("succeeded")
 
 
-def test_a_dataset_is_listed_and_opens_where_a_job_on_it_is_written(open_page, anneal):
+def test_a_dataset_is_listed_and_its_page_leads_to_where_a_job_on_it_is_written(open_page, anneal):
     rows = "\n".join(f"{x},{x % 5},{x * 2}" for x in range(120))
     file = {"file": ("doubles.csv", f"a,b,double\n{rows}\n".encode(), "text/csv")}
     known = anneal.client.post("/v1/datasets", files=file, data={"target": "double"}).raise_for_status().json()
@@ -246,6 +246,7 @@ def test_a_dataset_is_listed_and_opens_where_a_job_on_it_is_written(open_page, a
     for cell in ("ready", "double", "120", "3"):
         expect(row.get_by_role("cell", name=cell, exact=True)).to_be_visible()
     row.get_by_role("link", name="doubles.csv").click()
+    page.get_by_role("link", name="New job on it").click()
     expect(page.get_by_label("Predict double")).to_be_checked()
     expect(page.get_by_role("textbox", name="Spec")).to_have_value(re.compile(known["id"]))
     expect(page.get_by_label("What would run")).to_contain_text("96 train, 24 validate")
