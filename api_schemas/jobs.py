@@ -89,10 +89,16 @@ class Training(Schema):
     pattern that matches counts."""
     averaging: Averaging | None = None
     """Which average of the weights is judged and kept instead of the last ones."""
-    precision: Literal["float32", "float64", "bfloat16"] = "float32"
-    """The numbers that a network is trained with. `bfloat16` is mixed precision: matrices are multiplied in 16 bits,
-    about twice as fast on a GPU or a processor made for it and much slower on others, while weights, loss, metrics and
-    predictions stay float32."""
+    precision: Literal["float32", "tf32", "bfloat16", "float16", "float64"] = "float32"
+    """The numbers that a network is trained with. `tf32` multiplies the float32 matrices of a CUDA GPU with 10 bits of
+    fraction in place of 23, several times as fast; elsewhere it is float32. `bfloat16` and `float16` are mixed
+    precision: matrices are multiplied in 16 bits, about twice as fast on a GPU or a processor made for it and much
+    slower on others, while weights, loss, metrics and predictions stay float32. `float16` has more digits and less
+    range, for GPUs that are older than bfloat16: its loss is scaled, and a step whose gradient overflows is skipped."""
+    engine: Literal["eager", "compiled"] = "eager"
+    """How the steps are computed: operation by operation, or by programs that the worker makes of the network with
+    torch.compile, seconds to minutes for each size of batch, less where it has compiled the same network before: for
+    long runs. Numbers differ from eager's in the last digits. Evaluations and predictions are always eager."""
     activation_checkpointing: bool = False
     """Whether to keep only what enters every few layers and to compute the rest again for the gradient: memory of deep
     networks grows with the root of their depth, a step takes about a third longer, and no number changes."""
@@ -147,8 +153,8 @@ class Init(Schema):
 class Resources(Schema):
     """Where the run goes and what it may use."""
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """`auto` takes a GPU where the worker has one."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """`auto` takes a GPU where the worker has one that can train in the precision asked for; `mps` is Apple's."""
     queue: Slug = "default"
     """Only workers that serve this queue take the job."""
     priority: Annotated[int, Ge(-100), Le(100)] = 0
@@ -215,7 +221,9 @@ class Transition(Reply):
 class JobError(Reply):
     """Why a job failed."""
 
-    code: Literal["diverged", "bad_data", "out_of_memory", "crashed", "timeout", "lost", "internal_error"]
+    code: Literal[
+        "diverged", "bad_data", "cannot_compile", "out_of_memory", "crashed", "timeout", "lost", "internal_error"
+    ]
     message: str
     """What happened."""
     hint: str

@@ -23,6 +23,7 @@ def step_faults(spec: JobSpec, total_steps: int, steps_per_epoch: int, weights: 
     """
     yield from _gradient_faults(spec)
     yield from _precision_faults(spec)
+    yield from _engine_faults(spec)
     yield from _schedule_faults(spec)
     yield from _group_faults(spec)
     yield from _pattern_faults(spec, weights)
@@ -40,11 +41,35 @@ def _gradient_faults(spec: JobSpec) -> Iterator[Fault]:
 
 
 def _precision_faults(spec: JobSpec) -> Iterator[Fault]:
-    if spec.optimizer.innermost.float32_only and spec.training.kept_in != "float32":
+    precision, optimizer = spec.training.precision, spec.optimizer
+    if optimizer.innermost.float32_only and spec.training.kept_in != "float32":
         yield Fault(
             pointer="/training/precision",
             code="float32_only",
-            message=f"{spec.optimizer.innermost.name!r} cannot train weights of 64 bits; use 'float32'",
+            message=f"{optimizer.innermost.name!r} cannot train weights of 64 bits; use 'float32'",
+        )
+    if precision == "float64" and spec.resources.device == "mps":
+        yield Fault(
+            pointer="/training/precision",
+            code="no_float64",
+            message="Apple's GPUs have no numbers of 64 bits; use 'float32', or the device 'cpu'",
+        )
+    if precision == "float16" and optimizer.needs != "gradient":
+        yield Fault(
+            pointer="/training/precision",
+            code="needs_unscaled_loss",
+            message=f"float16 takes the gradient of a scaled loss, and {optimizer.name!r} needs more of the loss than "
+            "that; use 'bfloat16', or another optimizer",
+        )
+
+
+def _engine_faults(spec: JobSpec) -> Iterator[Fault]:
+    if spec.training.engine == "compiled" and spec.optimizer.needs == "graph":
+        yield Fault(
+            pointer="/training/engine",
+            code="needs_second_derivatives",
+            message=f"{spec.optimizer.name!r} differentiates the gradient, and a compiled network's has no derivative; "
+            "use 'eager', or another optimizer",
         )
 
 

@@ -25,9 +25,9 @@ def trained_network(spec: JobSpec, shape: InputShape, outputs: int) -> Layer:
     network = spec.model.network(shape, outputs)
     if spec.training.activation_checkpointing:
         network = _recomputed(network)
-    if spec.training.precision != "bfloat16":
+    if spec.training.precision not in ("bfloat16", "float16"):
         return network
-    return Layer("training.autocast.Autocast", network.args, {**network.kwargs, "dtype": "bfloat16"})
+    return Layer("training.autocast.Autocast", network.args, {**network.kwargs, "dtype": spec.training.precision})
 
 
 def _recomputed(layer: Layer) -> Layer:

@@ -6,6 +6,9 @@ from typing import Literal
 
 from api_schemas.base import Reply, Time
 
+Device = Literal["cpu", "cuda", "mps"]
+"""Where a network trains: on processors, on a GPU that speaks CUDA, or on Apple's."""
+
 
 class Worker(Reply):
     """A process that trains."""
@@ -14,7 +17,7 @@ class Worker(Reply):
     object: Literal["worker"] = "worker"
     host: str
     pid: int
-    device: Literal["cpu", "cuda"]
+    device: Device
     slots: int
     """How many jobs it trains at a time."""
     queues: list[str]

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from api_schemas.catalog.call import Call, Name
 from api_schemas.catalog.metrics import better
 from api_schemas.plan import batches_per_epoch
+from script.descent import Descent
 from script.optimizer import Steps
 from script.page import Page
 from script.subject import Subject
-
-_GRADIENT = "training.gradient"
 
 
 class Loop:
@@ -26,14 +25,15 @@ class Loop:
 
     def __init__(self, page: Page, subject: Subject, steps: Steps) -> None:
         self._page, self._subject, self._steps = page, subject, steps
+        self._descent = Descent(page, subject, steps)
         self._training, self._entry = subject.spec.training, subject.spec.optimizer
 
     def write(self) -> None:
         """Write it, and the digest of the weights that come out."""
         self._page.heading("Training")
         self._write_batches()
-        self._write_report()
-        states = [*self._gradient_states(), *self._average(), *self._best(), *self._stopping_states(), "step = -1"]
+        self._descent.write_report()
+        states = [*self._descent.states(), *self._average(), *self._best(), *self._stopping_states(), "step = -1"]
         if self._judges_elsewhere:
             self._page.code("\n".join(states[:-1]))
             self._write_judged()
@@ -59,47 +59,6 @@ def batches(epoch: int) -> Sequence[Tensor]:
     return torch.from_numpy(order){device}.split({size}){whole}
 """
         )
-
-    def _write_report(self) -> None:
-        """Write `report`, which ends the program where the run ended: as `training.recording.Recording` finds it."""
-        flat = "torch.cat([weight.grad.flatten() for weight in network.parameters()])"
-        norm = "gradient.norm()" if self._gradient_class else f"torch.linalg.vector_norm({flat})"
-        self._page.code(
-            f"""
-def report(step: int, loss: Tensor) -> None:
-    \"\"\"Print a step's loss; end where it, or the norm of its gradient, is no longer finite.\"\"\"
-    print(f"step {{step}} loss {{loss.item()!r}}")
-    norm = {norm}
-    if not (loss.isfinite() and norm.isfinite()):
-        raise SystemExit("diverged")
-"""
-        )
-
-    @property
-    def _gradient_class(self) -> str | None:
-        """The class of ours that holds the gradient, where it is more than what each weight holds."""
-        if self._entry.needs == "graph":
-            return "DifferentiableGradient"
-        if not self._clips and not self._entry.matrices_only:
-            return None
-        from_library = (self._entry.target or "").startswith("pytorch_optimizer.")
-        return "LooseGradient" if from_library or self._entry.needs == "gradient_and_closure" else "Gradient"
-
-    @property
-    def _clips(self) -> bool:
-        training = self._training
-        ways = (training.gradient_clip_norm, training.gradient_clip_value, training.gradient_clip_percentile)
-        return any(way is not None for way in ways)
-
-    def _gradient_states(self) -> list[str]:
-        weights, percentile = Name("list(network.parameters())"), self._training.gradient_clip_percentile
-        lines: list[str] = []
-        if self._gradient_class:
-            lines.append(self._page.line("gradient = ", Call(f"{_GRADIENT}.{self._gradient_class}", (weights,))))
-        if percentile is not None:
-            like = Name("next(network.parameters())")
-            lines.append(self._page.line("norms = ", Call(f"{_GRADIENT}.NormHistory", (percentile, like))))
-        return lines
 
     def _average(self) -> list[str]:
         if self._training.averaging is None:
@@ -168,15 +127,18 @@ def report(step: int, loss: Tensor) -> None:
     def _plain_update(self) -> list[str]:
         steps = [f"{optimizer}.step()" for optimizer in self._steps.optimizers]
         free = ["gradient.free()"] if self._entry.needs == "graph" else []
-        return [*self._descend(), "report(step, loss)", *self._clip("norms.add(norm)"), *steps, *free]
+        update = [*self._descent.clip("norms.add(norm)"), *steps, *free]
+        if self._descent.scales:
+            update = ["if scale.allows(gradient.norm()):", *_indented(update, 1)]
+        return [*self._descent.take(), "report(step, loss)", *update]
 
     def _closure_update(self) -> list[str]:
         """An optimizer may ask for the loss again, at other weights: the first answer is the step's."""
         percentile = self._training.gradient_clip_percentile is not None
         limit = ["limits.append(norms.add(gradient.norm()))"] if percentile else []
         first = ["if not answers:", *_indented(["report(step, loss)", *limit], 1)]
-        clip = self._clip("limits[0]")
-        body = [*self._descend(), *first, "answers.append(loss.detach())", *clip, "return answers[-1]"]
+        clip = self._descent.clip("limits[0]")
+        body = [*self._descent.take(), *first, "answers.append(loss.detach())", *clip, "return answers[-1]"]
         return [
             "answers: list[Tensor] = []  # the first is the step's; the optimizer may ask again, at other weights",
             *(["limits: list[Tensor] = []"] if percentile else []),
@@ -188,33 +150,6 @@ def report(step: int, loss: Tensor) -> None:
             *(["closure()"] if self._entry.needs == "gradient_and_closure" else []),
             "optimizer.step(closure)",
         ]
-
-    def _descend(self) -> list[str]:
-        """Loss and gradient of the step's rows."""
-        plain = len(self._steps.optimizers) == 1 and (self._entry.target or "").startswith("torch.")
-        clear = "gradient.clear()" if self._gradient_class else f"{'optimizer' if plain else 'network'}.zero_grad()"
-        backward = "gradient.add(loss)" if self._entry.needs == "graph" else "loss.backward()"
-        if self._training.accumulate_batches == 1:
-            return [clear, "loss = criterion(network(x_train[batch]), y_train[batch])", backward]
-        return [
-            clear,
-            "counts, losses = [criterion.weigh(y_train[part]) for part in parts], []",
-            "for part, count in zip(parts, counts, strict=True):",
-            "    loss = criterion(network(x_train[part]), y_train[part]) * (count / sum(counts))",
-            f"    {backward}",
-            "    losses.append(loss.detach())",
-            "loss = torch.stack(losses).sum()",
-        ]
-
-    def _clip(self, limit: str) -> list[str]:
-        training = self._training
-        if training.gradient_clip_norm is not None:
-            return [f"gradient.shorten(gradient.norm(), {training.gradient_clip_norm!r})"]
-        if training.gradient_clip_percentile is not None:
-            return ["norm = gradient.norm()", f"gradient.shorten(norm, {limit})"]
-        if training.gradient_clip_value is not None:
-            return [f"gradient.clamp({training.gradient_clip_value!r})"]
-        return []
 
     def _take_average(self) -> list[str]:
         """Take the weights into the average where it is their turn."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from api_schemas.catalog.datasets import NamedDatasetEntry
 from api_schemas.catalog.layers import InputShape
@@ -103,8 +104,15 @@ class Subject:
         return f"torch.{self.spec.training.kept_in}"
 
     @property
-    def on_gpu(self) -> bool:
-        """Whether it was, or is to be, trained on a GPU."""
+    def device(self) -> Literal["cpu", "cuda", "mps"]:
+        """Where it was, or is to be, trained."""
         if self.environment is None:
-            return self.spec.resources.device == "cuda"
-        return not self.environment.device.startswith("cpu")
+            asked = self.spec.resources.device
+            return "cpu" if asked == "auto" else asked
+        name = self.environment.device
+        return "cpu" if name.startswith("cpu") else "mps" if name.startswith("mps") else "cuda"
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether that is a GPU, to which everything has to be moved."""
+        return self.device != "cpu"

@@ -77,7 +77,7 @@ def claim(
         database: where the jobs are.
         worker_id: who asks.
         queues: that it serves.
-        devices: `cpu`, `cuda` or both: what a job can run on here; one that asks for none can always.
+        devices: what a job can run on here, such as `cuda` and `cpu`; one that asks for none can always.
         lease_seconds: for how long it is taken without a word.
 
     Returns:
@@ -191,6 +191,12 @@ def release(database: Database, lease: Lease, reason: str) -> None:
     """Let the job go because the worker stops; it waits for another and that counts as no failure."""
     with database.write() as session:
         _requeue(session, _held(session, lease), reason)
+
+
+def release_all(session: Session, reason: str) -> None:
+    """Let all jobs go, in a database that nobody writes to who had them; that counts as no failure."""
+    for job in session.scalars(select(JobRow).where(JobRow.state.in_(HELD))):
+        _requeue(session, job, reason)
 
 
 def crash(database: Database, lease: Lease, error: JobError) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from sqlalchemy import delete, select, update
 
 from api_schemas.jobs import HELD
-from api_schemas.workers import Worker
+from api_schemas.workers import Device, Worker
 from storage.database import Database, now
 from storage.tables import JobRow, WorkerRow, database_time
 
@@ -24,7 +23,7 @@ class WorkerIdentity:
     id: str
     host: str
     pid: int
-    device: Literal["cpu", "cuda"]
+    device: Device
     slots: int
     queues: Sequence[str]
 

@@ -13,7 +13,7 @@ class Points:
     """Step of the first values, counted from 0."""
     series: dict[str, list[float]]
     """`train/loss`, `train/grad_norm` (before clipping), `lr` and, where they are scheduled, `momentum` and
-    `weight_decay`: equally long, one value a step."""
+    `weight_decay`; in float16 `loss_scale` too: equally long, one value a step."""
 
 
 @dataclass(frozen=True)

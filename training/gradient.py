@@ -37,6 +37,10 @@ class Gradient:
         """Its Euclidean length ()."""
         return torch.linalg.vector_norm(self._vector)
 
+    def multiply(self, factor: float) -> None:
+        """Multiply it by a number."""
+        self._vector.mul_(factor)
+
     def shorten(self, norm: Tensor, longest: float | Tensor) -> None:
         """Shorten it to `longest` where its `norm` is greater, by the rule of `torch.nn.utils.clip_grad_norm_`."""
         self._vector.mul_((longest / (norm + 1e-6)).clamp(max=1.0))
@@ -72,6 +76,10 @@ class LooseGradient:
         """Its Euclidean length ()."""
         parts = [weight.grad.detach().flatten() for weight in self._weights if weight.grad is not None]
         return torch.linalg.vector_norm(torch.cat(parts))
+
+    def multiply(self, factor: float) -> None:
+        """Multiply it by a number."""
+        self._replace(lambda part: part * factor)
 
     def shorten(self, norm: Tensor, longest: float | Tensor) -> None:
         """Shorten it to `longest` where its `norm` is greater, by the rule of `torch.nn.utils.clip_grad_norm_`."""

@@ -59,8 +59,11 @@ class Outputs(nn.Module):
         self.layer = layer
 
     def forward(self, x: Tensor) -> Tensor:
-        outputs, _ = self.layer(x)
-        return outputs
+        if x.device.type == "cpu" and torch.get_autocast_dtype("cpu") == torch.float16:
+            # torch's LSTM of processors has no float16 on most of them, and does not look for another.
+            with torch.autocast("cpu", enabled=False):
+                return self.layer(x.float())[0]
+        return self.layer(x)[0]
 
 
 class LastStep(nn.Module):

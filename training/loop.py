@@ -23,7 +23,7 @@ from training.build import build_loss, initialize
 from training.build import evaluate as make
 from training.checkpoint import load_state, save_state
 from training.data.prepare import Data, Part
-from training.device import make_deterministic, random_state, set_random_state
+from training.device import allow_tf32, make_deterministic, random_state, set_random_state
 from training.evaluation import Patience, evaluate
 from training.events import CheckpointDue, Diverged, Evaluation, Happening, Points
 from training.model_file import save_model
@@ -33,6 +33,8 @@ from training.transfer import take_weights
 
 __all__ = ["CheckpointDue", "Diverged", "Evaluation", "Happening", "Points", "Run"]
 
+_NO_STEP = (FloatingPointError, torch.linalg.LinAlgError)  # pyright: ignore[reportPrivateImportUsage] - it is public
+"""What a step raises that has no solution."""
 _OUTSIDE_THE_NUMBERS = {"name", "tags", "resources"}
 """Fields of a spec that no number of the run depends on."""
 
@@ -45,13 +47,14 @@ class Run:
         plan: `api_schemas.plan.make_plan`'s answer.
         data: as `training.data.prepare.prepare` made it from the same spec.
         device: where to train.
-        init: the model's file that the spec begins with, if it does.
+        init: the file of the model or the checkpoint that the spec begins with, if it does.
     """
 
     def __init__(self, spec: JobSpec, plan: Plan, data: Data, device: torch.device, init: Path | None = None) -> None:
         if spec.loss is None or len(data.train.y) != plan.train_rows:
             raise ValueError("spec, plan and data do not belong together; take the spec that is in the plan")
         make_deterministic(device)
+        allow_tf32(device, spec.training.precision == "tf32")
         torch.manual_seed(spec.training.seed)
         self._spec, self._plan, self._data, self._device = spec, plan, data, device
         dtype = getattr(torch, spec.training.kept_in)
@@ -167,7 +170,7 @@ class Run:
             for batches in self._batches_of_steps():
                 try:
                     self._step(batches)
-                except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage] - it is public
+                except _NO_STEP as error:
                     yield from self._tell()  # a number may have been infinite before
                     raise Diverged(self.steps_done - 1, f"the optimizer cannot step ({error})") from error
                 if self._at_milestone or time.monotonic() - told_at >= flush_seconds:

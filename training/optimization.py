@@ -133,17 +133,17 @@ class Optimization:
         for (entry, optimizer), initial in zip(self._parts, self._initial, strict=True):
             scale_groups(optimizer.param_groups, initial, {_key(entry, knob): by for knob, by in factors.items()})
 
-    def step(self, closure: Callable[[], Tensor]) -> None:
+    def step(self, closure: Callable[[], Tensor | None]) -> None:
         """Change the weights.
 
         Args:
             closure: computes the loss () and leaves its gradient; it is called at least once, first at the weights
-                that the step begins from.
+                that the step begins from. None leaves the weights as they are; only where the gradient is all that the
+                optimizer needs.
         """
         needs = self._entry.needs
-        if needs != "closure":
-            closure()
-        for _, optimizer in self._parts:
+        skipped = needs != "closure" and closure() is None
+        for _, optimizer in [] if skipped else self._parts:
             if needs in ("closure", "gradient_and_closure"):
                 optimizer.step(torch.enable_grad()(closure))
             else:

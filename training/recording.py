@@ -15,11 +15,13 @@ class Recording:
     """Collects the points of consecutive steps at the cost of three list appends a step.
 
     Args:
-        scheduled: the series beside loss and gradient norm, whose values are known without the device.
+        scheduled: the series beside loss and gradient norm, whose values are known without the device. With
+            `loss_scale` among them a norm may be infinite: its step was skipped.
     """
 
     def __init__(self, scheduled: Iterable[str] = ("lr",)) -> None:
         self._scheduled = tuple(scheduled)
+        self._finite = ("train/loss",) if "loss_scale" in self._scheduled else ("train/loss", "train/grad_norm")
         self._losses: list[Tensor] = []
         self._norms: list[Tensor] = []
         self._values: list[Sequence[float]] = []
@@ -47,9 +49,9 @@ class Recording:
             "train/grad_norm": norms,
         }
         self._losses, self._norms, self._values = [], [], []
-        for place, measured in enumerate(zip(losses, norms, strict=True)):
-            for key, value in zip(("train/loss", "train/grad_norm"), measured, strict=True):
-                if not math.isfinite(value):
+        for place in range(len(losses)):
+            for key in self._finite:
+                if not math.isfinite(series[key][place]):
                     told = {name: values[: place + 1] for name, values in series.items()}
-                    return Points(first, told), Diverged(first + place, f"{key} is {value}")
+                    return Points(first, told), Diverged(first + place, f"{key} is {series[key][place]}")
         return Points(first, series), None

@@ -12,6 +12,7 @@ from api_schemas.catalog.schedule_entry import Factors
 from api_schemas.jobs import JobSpec, Plan
 from training.data.prepare import Part
 from training.gradient import NormHistory
+from training.loss_scale import LossScale
 from training.losses import ClassLoss, NumberLoss
 from training.optimization import Optimization
 
@@ -31,11 +32,15 @@ class Steps:
 
     Attributes:
         optimization: groups of weights and their optimizer.
-        scheduled: names of what follows a schedule, `lr` first.
+        scheduled: names of what is recorded beside loss and gradient: what follows a schedule, `lr` first, and
+            `loss_scale` where steps may be skipped by it.
     """
 
     def __init__(self, spec: JobSpec, plan: Plan, model: nn.Module, loss: ClassLoss | NumberLoss, train: Part) -> None:
-        self._training, self._model, self._loss, self._train = spec.training, model, loss, train
+        self._training, self._loss, self._train = spec.training, loss, train
+        # Shapes are fixed: else the program that a batch meets would depend on the batches before it, and a run that is
+        # taken up would round otherwise.
+        self._forward = torch.compile(model, dynamic=False) if spec.training.engine == "compiled" else model
         self.optimization = Optimization(
             spec.optimizer, model, spec.training.decay_norms_and_biases, spec.training.layer_rates
         )
@@ -44,27 +49,34 @@ class Steps:
             knob: Factors(pieces, plan.total_steps, plan.steps_per_epoch) for knob, pieces in asked.items() if pieces
         }
         self._initial = {knob: self.optimization.initial(knob) for knob in self._factors}
-        self.scheduled = tuple(self._factors)
+        self._scale = LossScale() if spec.training.precision == "float16" else None
+        self.scheduled = (*self._factors, *(["loss_scale"] if self._scale else []))
         percentile = spec.training.gradient_clip_percentile
         self._norms = NormHistory(percentile, next(model.parameters())) if percentile is not None else None
 
     def take(self, step: int, batches: Sequence[Tensor], record: Record) -> None:
-        """Take a step; nothing in it waits for the device.
+        """Take a step; nothing in it waits for the device, but for a loss scale.
 
         Args:
             step: its number, from 0.
             batches: row numbers (batch,) of each batch; loss and gradient are the mean over the rows of all.
             record: called once, before the gradient is clipped. An optimizer may ask for the loss again, at other
                 weights: what is recorded is the first answer.
+
+        Raises:
+            FloatingPointError: as `LossScale.allows`.
         """
         factors = {knob: factor(step) for knob, factor in self._factors.items()}
         self.optimization.schedule(factors)
         values = [self._initial[knob] * factor for knob, factor in factors.items()]
+        values += [self._scale.factor] if self._scale else []
         limits: list[float | Tensor | None] = []
 
-        def closure() -> Tensor:
+        def closure() -> Tensor | None:
             loss = self._descend(batches)
             norm = self.optimization.gradient.norm() if limits else record(loss, values)
+            if self._scale and not self._scale.allows(norm):
+                return None
             if not limits:
                 limits.append(self._limit(norm))
             self._clip(norm, limits[0])
@@ -83,6 +95,7 @@ class Steps:
             "optimizer": self.optimization.state(),
             "schedules": [factor.state() for factor in self._factors.values()],
             "norms": self._norms.state() if self._norms else None,
+            "scale": self._scale.state() if self._scale else None,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -92,19 +105,24 @@ class Steps:
             factor.restore(held)
         if self._norms:
             self._norms.restore(state["norms"])
+        if self._scale:
+            self._scale.restore(state["scale"])
 
     def _descend(self, batches: Sequence[Tensor]) -> Tensor:
         """The loss () of all rows of some batches, its gradient left at the weights."""
+        scale = self._scale.factor if self._scale else 1.0
         gradient, targets = self.optimization.gradient, [self._train.y.index_select(0, batch) for batch in batches]
         counts = [self._loss.weigh(part) for part in targets] if len(batches) > 1 else [1]
         gradient.clear()
         losses: list[Tensor] = []
         for batch, wanted, count in zip(batches, targets, counts, strict=True):
-            loss = self._loss(self._model(self._train.x.index_select(0, batch)), wanted)
+            loss = self._loss(self._forward(self._train.x.index_select(0, batch)), wanted)
             if len(batches) > 1:
                 loss = loss * (count / sum(counts))
-            gradient.add(loss)
+            gradient.add(loss if scale == 1 else loss * scale)
             losses.append(loss.detach())
+        if scale != 1:
+            gradient.multiply(1 / scale)
         return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
     def _limit(self, norm: Tensor) -> float | Tensor | None:

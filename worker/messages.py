@@ -10,6 +10,7 @@ from api_schemas.datasets import Column, ColumnChoice, Dataset, Format, Preview
 from api_schemas.errors import Fault
 from api_schemas.jobs import Environment, JobError, JobSpec
 from api_schemas.model_tasks import Asked
+from api_schemas.workers import Device
 from training.data.refusal import Limits
 
 Order = Literal["cancel", "checkpoint"]
@@ -31,9 +32,13 @@ class Assignment:
     """The model to begin with."""
     folder: Path
     """Where its files go."""
+    device: Device
     gpu: str | None
+    """The `CUDA_VISIBLE_DEVICES` of its slot."""
     threads: int
     memory_bytes: int | None
+    compiled: Path
+    """Where compiled networks are kept."""
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from api_schemas.jobs import JobSpec
+from api_schemas.workers import Device
 from storage.settings import Settings
 
 
@@ -18,19 +20,23 @@ class Slot:
     """A place for one job."""
 
     number: int
-    gpu: str | None
-    """Its `CUDA_VISIBLE_DEVICES`; None for a CPU slot."""
+    device: Device
+    """What a job that does not care runs on here."""
     threads: int
+    gpu: str | None = None
+    """Its `CUDA_VISIBLE_DEVICES`, where it has one."""
 
     @property
-    def device(self) -> Literal["cpu", "cuda"]:
-        """What a job that does not care runs on here."""
-        return "cpu" if self.gpu is None else "cuda"
-
-    @property
-    def devices(self) -> Sequence[str]:
+    def devices(self) -> Sequence[Device]:
         """What jobs may ask for here: a machine with a GPU has a CPU too."""
-        return ["cpu"] if self.gpu is None else ["cuda", "cpu"]
+        return ["cpu"] if self.device == "cpu" else [self.device, "cpu"]
+
+    def device_for(self, spec: JobSpec) -> Device:
+        """Where a job trains that this slot has claimed; Apple's GPUs have no float64."""
+        asked = spec.resources.device
+        if asked != "auto":
+            return asked
+        return "cpu" if self.device == "mps" and spec.training.precision == "float64" else self.device
 
 
 class Slots:
@@ -70,12 +76,18 @@ class Slots:
 
 
 def find_slots(settings: Settings) -> list[Slot]:
-    """One slot for each GPU; without any, one for each two cores, or as many as the operator asks for."""
+    """One slot for each GPU; without any, one for each two cores; or as many as the operator asks for."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     gpus = _gpus()
-    count = settings.workers or len(gpus) or max(1, cores // 2)
+    device: Device = "cuda" if gpus else "mps" if _has_apple_gpu() else "cpu"
+    count = settings.workers or len(gpus) or (1 if device == "mps" else max(1, cores // 2))
     threads = settings.threads or max(1, cores // count)
-    return [Slot(number, gpus[number % len(gpus)] if gpus else None, threads) for number in range(count)]
+    return [Slot(number, device, threads, gpus[number % len(gpus)] if gpus else None) for number in range(count)]
+
+
+def _has_apple_gpu() -> bool:
+    """Whether this is one of Apple's own processors, each of which has a GPU beside it."""
+    return platform.system() == "Darwin" and platform.machine() == "arm64"
 
 
 def _gpus() -> list[str]:

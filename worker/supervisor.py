@@ -96,9 +96,11 @@ class Supervisor:
             checkpoint=self._artifacts.path(claim.checkpoint_sha256) if claim.checkpoint_sha256 else None,
             init=self._artifacts.path(claim.init_sha256) if claim.init_sha256 else None,
             folder=folder,
-            gpu=self._slot.gpu if claim.spec.resources.device != "cpu" else None,
+            device=self._slot.device_for(claim.spec),
+            gpu=self._slot.gpu,
             threads=self._slot.threads,
             memory_bytes=self._settings.trainer_memory_bytes,
+            compiled=self._settings.compiled,
         )
 
     def _listen(self) -> None:

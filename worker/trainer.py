@@ -7,6 +7,8 @@ import platform
 from multiprocessing.connection import Connection
 
 import torch
+from torch._dynamo.exc import TorchDynamoException
+from torch._inductor import config as inductor
 
 from api_schemas.jobs import Environment, JobError, Training
 from api_schemas.plan import make_plan
@@ -32,6 +34,8 @@ def train(line: Connection) -> None:
         line.send(Failed(_bad_data(error)))
     except (MemoryError, torch.OutOfMemoryError) as error:
         line.send(Failed(_out_of_memory(assignment, error)))
+    except TorchDynamoException as error:
+        line.send(Failed(_cannot_compile(error)))
     except RuntimeError as error:
         # PyTorch has no class of its own for memory that the CPU's allocator did not get.
         if "can't allocate memory" not in str(error):
@@ -40,7 +44,7 @@ def train(line: Connection) -> None:
 
 
 def _train(line: Connection, assignment: Assignment) -> None:
-    device = torch.device("cuda" if assignment.gpu is not None else "cpu")
+    device = _device(assignment)
     arrays = load_arrays(assignment.arrays) if assignment.arrays else None
     plan = make_plan(assignment.spec, assignment.dataset)
     data = prepare(plan.spec, assignment.dataset, arrays)
@@ -73,21 +77,35 @@ def _save(run: Run, assignment: Assignment) -> Saved:
 
 
 def _take_place(assignment: Assignment) -> None:
-    if assignment.gpu is not None:
+    if assignment.device == "cuda" and assignment.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = assignment.gpu
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # what cuBLAS needs to give the same bits each time
     torch.set_num_threads(assignment.threads)
     limit_memory(assignment.memory_bytes)
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(assignment.compiled)
+    inductor.compile_threads = 1  # the other cores are other slots'
+
+
+def _device(assignment: Assignment) -> torch.device:
+    """Where to train; a virtual Mac has Apple's processor, but no GPU, which nobody but torch knows."""
+    if assignment.device == "mps" and assignment.spec.resources.device == "auto":
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    return torch.device(assignment.device)
 
 
 def _environment(device: torch.device) -> Environment:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})"
     return Environment(
         torch=torch.__version__,
-        device=name,
+        device=_name(device),
         threads=torch.get_num_threads(),
         deterministic=torch.are_deterministic_algorithms_enabled() or device.type == "cpu",
     )
+
+
+def _name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({torch.backends.mps.get_name() if device.type == 'mps' else platform.machine()})"
 
 
 def _diverged(error: Diverged) -> JobError:
@@ -100,6 +118,15 @@ def _diverged(error: Diverged) -> JobError:
 
 def _bad_data(error: BadData) -> JobError:
     return JobError(code="bad_data", message=str(error), hint="correct the dataset's columns or its file")
+
+
+def _cannot_compile(error: TorchDynamoException) -> JobError:
+    return JobError(
+        code="cannot_compile",
+        message=f"torch.compile has failed: {str(error).splitlines()[0][:300]}",
+        hint="set training.engine to eager; or give the worker what is missing: for a CPU a C++ compiler and Python's "
+        "header files, for a GPU Triton and a C compiler",
+    )
 
 
 def _out_of_memory(assignment: Assignment, error: BaseException) -> JobError:

@@ -79,6 +79,15 @@ def last_batch_of_one(prospect: Prospect) -> Remark | None:
     return Remark("/training/batch_size", message, replace("/training/drop_last", True))
 
 
+def tf32_without_cuda(prospect: Prospect) -> Remark | None:
+    """A precision that its device does not know."""
+    spec, pointer = prospect.spec, "/training/precision"
+    if spec.training.precision != "tf32" or spec.resources.device not in ("cpu", "mps"):
+        return None
+    message = f"only CUDA GPUs have tf32; on the device {spec.resources.device} it is float32, to the last bit"
+    return Remark(pointer, message, replace(pointer, "float32"))
+
+
 def too_few_steps(prospect: Prospect) -> Remark | None:
     """A run that ends before anything has moved; a step with a closure is many in one."""
     if prospect.total_steps >= FEW_STEPS or prospect.spec.optimizer.needs == "closure":

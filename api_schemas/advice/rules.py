@@ -17,6 +17,7 @@ RULES: dict[str, Rule] = {
         network.features_not_standardised,
         network.batch_norm_small_batch,
         network.last_batch_of_one,
+        network.tf32_without_cuda,
         network.too_few_steps,
         rates.lr_unusual,
         rates.adam_weight_decay,

@@ -43,6 +43,9 @@ UNWISE: dict[str, list[dict[str, Any]]] = {
         {"training": {"batch_size": 479}},
         {"training": {"batch_size": 479, "accumulate_batches": 3, "epochs": 60}},
     ],
+    "tf32_without_cuda": [
+        {"training": {"precision": "tf32"}, "resources": {"device": device}} for device in ("cpu", "mps")
+    ],
     "too_few_steps": [{"training": {"epochs": 2}}, {"training": {"epochs": 40, "batch_size": 1438}}],
     "lr_unusual": [{"optimizer": {"name": "sgd", "lr": 900.0}}, {"optimizer": {"name": "adam", "lr": 1e-9}}],
     "adam_weight_decay": [
@@ -76,6 +79,7 @@ HEALTHY = [
     {"model": {"name": "mlp", "normalization": {"name": "batch_renorm"}}, "training": {"batch_size": 8}},
     {"dataset": {"name": "digits"}, "preprocessing": {"numeric": {"name": "none"}}},
     {"optimizer": {"name": "adamw", "weight_decay": 0.1}},
+    {"training": {"precision": "tf32"}},
     {"optimizer": SGD, "training": LONG, "schedule": [{"name": "cosine"}]},
     {"optimizer": SGD, "training": LONG, "schedule": [{"name": "plateau"}]},
     {"optimizer": SGD, "training": LONG, "model": BATCH_NORM},

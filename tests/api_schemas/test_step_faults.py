@@ -46,6 +46,26 @@ def test_a_momentum_that_would_reach_one_is_refused_with_the_bound():
     assert "takes the momentum 0.9 to 1.08" in fault.message
 
 
+@pytest.mark.parametrize("name", ["lbfgs", "sam", "adahessian"])
+def test_an_optimizer_that_needs_more_than_a_gradient_is_refused_a_scaled_loss(name):
+    (fault,) = faults(optimizer={"name": name}, training={"precision": "float16"})
+    assert (fault.pointer, fault.code) == ("/training/precision", "needs_unscaled_loss")
+    assert "use 'bfloat16'" in fault.message
+    plan(optimizer={"name": name}, training={"precision": "bfloat16"})
+
+
+def test_apples_gpus_are_refused_float64():
+    (fault,) = faults(training={"precision": "float64"}, resources={"device": "mps"})
+    assert (fault.pointer, fault.code) == ("/training/precision", "no_float64")
+    plan(training={"precision": "float64"}, resources={"device": "auto"})
+
+
+def test_a_compiled_network_has_no_second_derivatives():
+    (fault,) = faults(optimizer={"name": "adahessian"}, training={"engine": "compiled"})
+    assert (fault.pointer, fault.code) == ("/training/engine", "needs_second_derivatives")
+    plan(optimizer={"name": "sam"}, training={"engine": "compiled"})
+
+
 def test_an_optimizer_that_treats_all_weights_alike_takes_no_rates_for_layers():
     training = {"layer_rates": {"0.*": 0.1}, "decay_norms_and_biases": False}
     assert [fault.pointer for fault in faults(optimizer={"name": "lbfgs"}, training=training)] == [

@@ -23,6 +23,18 @@ SPECS = {
         "model": {"name": "cnn", "channels": [4], "normalization": {"name": "batch_norm"}},
         "training": {"precision": "bfloat16", "epochs": 2, "batch_size": 256, "averaging": {"name": "ema"}},
     },
+    "float16, steps skipped, the norm clipped": {
+        "dataset": {"name": "diabetes"},
+        "preprocessing": {"target": {"name": "none"}},
+        "training": {"precision": "float16", "epochs": 2, "batch_size": 32, "gradient_clip_norm": 10.0},
+    },
+    "float16, batches that add up, matrices and a percentile": {
+        "dataset": {"name": "diabetes"},
+        "preprocessing": {"target": {"name": "none"}},
+        "optimizer": {"name": "muon"},
+        "training": {"precision": "float16", "epochs": 2, "accumulate_batches": 2, "gradient_clip_percentile": 50},
+    },
+    "tf32 on a processor": {"dataset": {"name": "iris"}, "training": {"precision": "tf32", "epochs": 1}},
     "activation checkpointing": {
         "dataset": {"name": "wine"},
         "model": {**BATCH_NORM, "dropout": 0.3},
@@ -197,10 +209,31 @@ def test_no_name_breaks_out_of_the_docstring(tmp_path):
     compile(write_script(job, None), "script", "exec")
 
 
-def test_a_run_on_a_gpu_is_repeated_on_one():
-    job = job_of(SPECS["shortest"])
-    environment = job.environment.model_copy(update={"device": "NVIDIA H100 80GB HBM3"})
-    text = write_script(job.model_copy(update={"environment": environment}), None)
-    assert 'device = torch.device("cuda")' in text
+def script_on(device: str, spec: dict) -> str:
+    job = job_of(spec)
+    environment = job.environment.model_copy(update={"device": device})
+    return write_script(job.model_copy(update={"environment": environment}), None)
+
+
+@pytest.mark.parametrize(("precision", "allowed"), [("float32", False), ("bfloat16", False), ("tf32", True)])
+def test_a_run_on_a_gpu_is_repeated_on_one_with_the_same_kernels(precision, allowed):
+    spec = {"dataset": {"name": "iris"}, "training": {"precision": precision}}
+    text = script_on("NVIDIA H100 80GB HBM3", spec)
+    assert f'device = torch.device("cuda")\nmake_deterministic(device)\nallow_tf32(device, {allowed})' in text
     assert ").to(device)" in text
+    compile(text, "script", "exec")
+
+
+def test_a_run_on_apples_gpu_is_repeated_on_one():
+    text = script_on("mps (Apple M2)", SPECS["shortest"])
+    assert 'device = torch.device("mps")' in text
+    assert "cuda" not in text
+    compile(text, "script", "exec")
+
+
+def test_a_compiled_run_is_repeated_by_a_compiled_network_and_judged_by_the_one_that_is_served():
+    text = write_script(job_of({"dataset": {"name": "iris"}, "training": {"engine": "compiled"}}), None)
+    assert "forward = torch.compile(network, dynamic=False)" in text
+    assert "criterion(forward(x_train[batch])" in text
+    assert "values = evaluate(network, x_validation" in text
     compile(text, "script", "exec")

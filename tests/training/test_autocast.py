@@ -18,12 +18,15 @@ SHAPES = {name: InputShape(36, (12, 3)) for name in ("rnn", "lstm", "gru", "tcn"
 SHAPES |= {name: InputShape(192, (3, 8, 8)) for name in ("cnn", "resnet", "vit")}
 SHAPES |= {"gpt": InputShape(16, tokens=(16, 50))}
 BFLOAT16 = {"precision": "bfloat16", "epochs": 3}
+SHORT = ("bfloat16", "float16")
 
 
-def networks(name: str):
-    """A model's network as it trains in bfloat16, and as it is served, with the same weights."""
+def networks(name: str, precision: str):
+    """A model's network as it trains in a short type, and as it is served, with the same weights."""
     shape = SHAPES.get(name, TABLE)
-    spec = JobSpec.model_validate({"dataset": {"name": "iris"}, "model": {"name": name}, "training": BFLOAT16})
+    spec = JobSpec.model_validate(
+        {"dataset": {"name": "iris"}, "model": {"name": name}, "training": {"precision": precision}}
+    )
     outputs = 50 if shape.tokens else 5
     described = trained_network(spec, shape, outputs)
     torch.manual_seed(0)
@@ -35,9 +38,10 @@ def networks(name: str):
     return short, served.eval(), rows
 
 
+@pytest.mark.parametrize("precision", SHORT)
 @pytest.mark.parametrize("name", ModelEntry.names())
-def test_every_network_multiplies_in_bfloat16_and_learns_in_float32(name):
-    short, _, rows = networks(name)
+def test_every_network_multiplies_in_sixteen_bits_and_learns_in_float32(name, precision):
+    short, _, rows = networks(name, precision)
     seen: set[torch.dtype] = set()
     for layer in short.modules():
         if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d):
@@ -45,14 +49,14 @@ def test_every_network_multiplies_in_bfloat16_and_learns_in_float32(name):
     scores = short.train()(rows)
     scores.square().mean().backward()
     assert scores.dtype == torch.float32
-    assert seen <= {torch.bfloat16}
+    assert seen <= {getattr(torch, precision)}
     assert {weight.grad.dtype for weight in short.parameters()} == {torch.float32}
     assert all(weight.grad.isfinite().all() for weight in short.parameters())
 
 
 @pytest.mark.parametrize("name", ModelEntry.names())
 def test_it_is_judged_as_it_is_served(name):
-    short, served, rows = networks(name)
+    short, served, rows = networks(name, "bfloat16")
     assert torch.equal(short.eval()(rows), served(rows))
 
 
@@ -81,3 +85,4 @@ def test_a_run_in_bfloat16_goes_on_bit_for_bit(make_run, tmp_path):
     assert [told for told in second.events() if isinstance(told, Evaluation)] == expected[1:]
     digests = [run.save_model(tmp_path / name) for name, run in (("whole", whole), ("second", second))]
     assert digests[0] == digests[1]
+

@@ -9,12 +9,13 @@ import time
 
 import pytest
 
+from api_schemas.jobs import JobSpec
 from storage.settings import Settings
 from worker.slots import Slot, Slots, find_slots
 
 
 def make_slots(count):
-    return Slots([Slot(number, None, 1) for number in range(count)])
+    return Slots([Slot(number, "cpu", 1) for number in range(count)])
 
 
 def test_whatever_comes_in_is_worked_on_however_wake_ups_and_ends_cross():
@@ -83,6 +84,32 @@ def test_gpus_are_dealt_out_one_to_a_slot(monkeypatch):
     assert [slot.gpu for slot in slots] == ["0", "3"]
     assert {slot.device for slot in slots} == {"cuda"}
     assert slots[0].devices == ["cuda", "cpu"]
+
+
+@pytest.fixture
+def a_mac(monkeypatch):
+    """What a Mac with Apple's processor says of itself; none is at hand here."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+
+
+def test_a_mac_trains_one_job_at_a_time_on_its_gpu_and_what_needs_float64_beside_it(a_mac):
+    (slot,) = find_slots(Settings())
+    assert slot.devices == ["mps", "cpu"]
+    assert slot.device_for(job()) == "mps"
+    assert slot.device_for(job(training={"precision": "float64"})) == "cpu"
+    assert slot.device_for(job(resources={"device": "cpu"})) == "cpu"
+
+
+def test_a_job_trains_where_it_asks_to_and_else_on_the_gpu():
+    slot = Slot(0, "cuda", 1, "0")
+    assert slot.device_for(job(training={"precision": "float64"})) == "cuda"
+    assert slot.device_for(job(resources={"device": "cpu"})) == "cpu"
+
+
+def job(**fields):
+    return JobSpec.model_validate({"dataset": {"name": "iris"}, **fields})
 
 
 def test_without_a_gpu_cores_are_shared_out(monkeypatch):
