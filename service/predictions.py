@@ -26,7 +26,6 @@ from storage.model_tasks import ModelTask, get_task, model_of
 router = APIRouter(prefix="/v1", tags=["models"], responses=documented(404))
 
 _MEDIA_TYPES: dict[TableFormat, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
-_TABLES = ("csv", "tsv", "parquet", "feather", "jsonl")
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -38,7 +37,11 @@ _BODY: dict[str, Any] = {
                     "type": "object",
                     "required": ["file"],
                     "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "A table, told by its name."}
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "A table, arrays or a zip of images.",
+                        }
                     },
                 }
             },
@@ -109,12 +112,11 @@ async def _file(request: Request, gateway: Gateway, output: TableFormat) -> Aske
     async with request.form() as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
-            raise InvalidRequest.at("/file", "missing", "send the table as the field `file`")
+            raise InvalidRequest.at("/file", "missing", "send the rows as the field `file`")
         format_ = format_of([file.filename or ""])
-        if format_ not in _TABLES:
-            raise InvalidRequest.at(
-                "/file", "unknown_format", f"{format_} holds no table; send CSV, TSV, Parquet, Feather or JSON lines"
-            )
+        if format_ == "text":
+            message = "a text has no rows; send a table, arrays, or a zip of images, or a prompt as JSON"
+            raise InvalidRequest.at("/file", "unknown_format", message)
         artifact = await in_thread(lambda: gateway.artifacts.put(blocks(file.file)))
     return PredictFile(sha256=artifact.sha256, format=format_, output=output)
 

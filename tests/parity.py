@@ -13,8 +13,9 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score
 
-from api_schemas.datasets import ColumnChoice, Format
+from api_schemas.datasets import ColumnChoice, Dataset, Format
 from api_schemas.texts import python_reference
+from training.data.tables import Inspection
 
 ROWS = 160
 TEST = slice(120, ROWS)
@@ -165,6 +166,14 @@ def written_file(case: Case, folder: Path) -> Path:
     path = folder / f"data.{'txt' if case.form == 'text' else case.form}"
     path.write_bytes(case.content())
     return path
+
+
+def dataset_of(found: Inspection, form: Format) -> Dataset:
+    """The dataset `ds_1` that a gateway would show of a file that was read."""
+    about = {"id": "ds_1", "name": "data", "state": "ready", "terminal": True, "version": 1, "sha256": ""}
+    about |= {"created_at": "2024-01-01T00:00:00Z", "bytes": 0, "format": form}
+    shape = next((tuple(column.stats.shape) for column in found.columns if column.type == "array"), None)
+    return Dataset.model_validate(about | {"rows": found.rows, "columns": found.columns, "array": shape})
 
 
 def measured_of(case: Case, predictions: list[Any], probabilities: dict[str, list[float]]) -> dict[str, float]:

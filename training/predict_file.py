@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
 from api_schemas.datasets import Format
 from api_schemas.errors import Fault, InvalidRequest
-from training.data.reading import Cells, read
+from training.data.arrays import ARRAYS, UploadedArrays, read_arrays
+from training.data.images import read_loose_images
+from training.data.raw import RawTable
+from training.data.reading import read
+from training.data.refusal import Limits
 from training.predict import Predictor
 
 
@@ -24,31 +30,53 @@ def predict_file(
 
     Args:
         predictor: whose answers are asked for.
-        path: a table with a header; columns that the model does not need are only handed on.
-        format: what the table is.
+        path: a table with a header, arrays named as those of the dataset were, or a zip of images; columns that the
+            model does not need are only handed on, and arrays are left out of the answer.
+        format: what the file is.
         output: where the answers go.
         written: how: CSV, or one JSON object a line.
 
     Raises:
-        training.data.reading.UnreadableTable: when the file is no table.
+        training.data.refusal.UnreadableTable: when the file cannot be read.
         InvalidRequest: when a column is missing in it or holds what the model cannot read.
     """
-    cells = read(path, format)
+    cells = _read(predictor, path, format)
     try:
-        said = predictor.predict(_with_points(cells, predictor))
+        said = predictor.predict(_values(cells, predictor))
     except InvalidRequest as error:
         raise InvalidRequest.of([_in_file(fault, cells) for fault in error.faults]) from error
     answers = {"prediction": said.predictions}
     answers |= {f"probability_{name}": share for name, share in said.probabilities.items()}
-    frame = pl.DataFrame([_whole(column).alias(name) for name, column in cells.columns.items()])
-    frame = frame.with_columns(pl.Series(_free(name, frame.columns), values) for name, values in answers.items())
+    given = [_whole(column).alias(name) for name, column in cells.columns.items()]
+    frame = pl.DataFrame([*given, *(pl.Series(_free(name, cells.columns), answer) for name, answer in answers.items())])
     frame.write_csv(output) if written == "csv" else frame.write_ndjson(output)
 
 
-def _with_points(cells: Cells, predictor: Predictor) -> dict[str, pl.Series]:
+def _read(predictor: Predictor, path: Path, format_: Format) -> RawTable:
+    """What stands in a file, whichever kind it is."""
+    if format_ == "images":
+        return _images(predictor, path)
+    if format_ in ARRAYS:
+        target = predictor.preparation.description.target
+        return read_arrays(UploadedArrays({path.name: path}, (), target, Limits()), format_)
+    return read(path, format_)
+
+
+def _images(predictor: Predictor, path: Path) -> RawTable:
+    """The images of a zip under the name of the model's column of arrays, and their paths as the column `path`."""
+    (column, *others), image = predictor.preparation.description.columns, predictor.preparation.shape.image
+    if others or image is None or column.size != math.prod(image) or image[0] not in (1, 3):
+        message = "this model does not read images; send a table or arrays with columns as its dataset has them"
+        raise InvalidRequest.at("/file", "reads_no_images", message)
+    paths, pixels = read_loose_images(path, image, Limits())
+    rows = pl.Series(range(1, len(paths) + 1), dtype=pl.UInt32)
+    return RawTable({"path": pl.Series(paths)}, rows, arrays={column.name: pixels})
+
+
+def _values(cells: RawTable, predictor: Predictor) -> Mapping[str, Sequence[Any] | pl.Series]:
     """The cells by column; in a file that writes 3,5 for three and a half, numbers with a point."""
     if not cells.decimal_comma:
-        return cells.columns
+        return {name: list(array) for name, array in cells.arrays.items()} | cells.columns
     numbers = {column.name for column in predictor.preparation.description.columns if column.categories is None}
     return {
         name: values.str.replace(",", ".", literal=True) if name in numbers and values.dtype == pl.String else values
@@ -64,7 +92,7 @@ def _whole(values: pl.Series) -> pl.Series:
     return whole if whole.cast(pl.Float64).equals(values) else values
 
 
-def _in_file(fault: Fault, cells: Cells) -> Fault:
+def _in_file(fault: Fault, cells: RawTable) -> Fault:
     """A fault of one value, with the row that it has in the file, counted from 1 below the header."""
     place = fault.pointer.rpartition("/")[2]
     if fault.pointer.count("/") < 3 or not place.isdecimal():
@@ -73,7 +101,7 @@ def _in_file(fault: Fault, cells: Cells) -> Fault:
     return fault.model_copy(update={"pointer": "/file", "message": message})
 
 
-def _free(name: str, taken: list[str]) -> str:
+def _free(name: str, taken: Collection[str]) -> str:
     """A name that no column of the file has."""
     while name in taken:
         name += "_"

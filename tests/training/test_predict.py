@@ -2,18 +2,24 @@
 
 import csv
 import io
+import struct
+import zipfile
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from PIL import Image
+from safetensors.numpy import save
 from sklearn import datasets as sklearn_datasets
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 
-from api_schemas.datasets import ColumnChoice, Dataset
+from api_schemas.datasets import ColumnChoice
 from api_schemas.errors import InvalidRequest
 from api_schemas.jobs import JobSpec
 from api_schemas.plan import make_plan
+from tests.parity import dataset_of
+from training.data.arrays import inspect_arrays
 from training.data.prepare import prepare
 from training.data.split import split_rows
 from training.data.tables import inspect
@@ -53,15 +59,13 @@ CHOICES = [
 class Trained:
     """A job that ran to its end on an uploaded table or a named dataset."""
 
-    def __init__(self, folder, content=None, choices=(), **job):
+    def __init__(self, folder, content=None, choices=(), found=None, form="csv", **job):
         dataset = arrays = None
         if content is not None:
             (folder / "file.csv").write_text(content)
             found = inspect(folder / "file.csv", "csv", choices)
-            about = {"id": "ds_1", "name": "file.csv", "state": "ready", "terminal": True, "version": 1, "sha256": ""}
-            about |= {"created_at": "2024-01-01T00:00:00Z", "bytes": 0, "format": "csv"}
-            dataset = Dataset.model_validate(about | {"rows": found.rows, "columns": found.columns})
-            arrays, job = found.arrays, {"dataset": {"id": "ds_1"}, **job}
+        if found is not None:
+            dataset, arrays, job = dataset_of(found, form), found.arrays, {"dataset": {"id": "ds_1"}, **job}
         split = {"validation": 0.1, "test": 0.3, **job.pop("split", {})}
         training = {"epochs": 3, "batch_size": 16, **job.pop("training", {})}
         self.plan = make_plan(JobSpec.model_validate({**job, "split": split, "training": training}), dataset)
@@ -222,3 +226,65 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, content):
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(UnreadableModel):
         Predictor.load(tmp_path / "file")
+
+
+def zip_of(images):
+    """PNG files in no folder, and what a Mac adds."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for row, pixels in enumerate(images):
+            picture = io.BytesIO()
+            Image.fromarray(pixels).save(picture, "PNG")
+            archive.writestr(f"{row:03}.png", picture.getvalue())
+        archive.writestr("__MACOSX/._000.png", b"nothing")
+    return out.getvalue()
+
+
+def npz_of(**arrays):
+    out = io.BytesIO()
+    np.savez(out, **arrays)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def of_images(tmp_path_factory):
+    """A model of digits that were uploaded as arrays."""
+    pixels, digits = sklearn_datasets.load_digits(return_X_y=True)
+    images, folder = pixels.reshape(-1, 8, 8).astype(np.uint8), tmp_path_factory.mktemp("images")
+    (folder / "digits.npz").write_bytes(npz_of(x=images, y=digits))
+    found = inspect_arrays({"digits.npz": folder / "digits.npz"}, "npz")
+    job = {"model": {"name": "cnn", "channels": [4]}, "target": "y", "training": {"epochs": 1}}
+    return images, Trained(folder, found=found, form="npz", **job).predictor
+
+
+@pytest.mark.parametrize(
+    ("kind", "written"),
+    [
+        ("npz", lambda images: npz_of(x=images)),
+        ("safetensors", lambda images: save({"x": images})),
+        ("idx", lambda images: struct.pack(">HBB3I", 0, 8, 3, *images.shape) + images.tobytes()),
+        ("images", zip_of),
+    ],
+)
+def test_arrays_and_images_are_predicted_from_the_kinds_of_files_that_they_are_learned_from(
+    of_images, kind, written, tmp_path
+):
+    images, predictor = of_images
+    (tmp_path / "new").write_bytes(written(images[:20]))
+    predict_file(predictor, tmp_path / "new", kind, tmp_path / "out.csv")
+    answers = pl.read_csv(tmp_path / "out.csv", schema_overrides={"prediction": pl.String})
+    told = predictor.predict({"x": images[:20].tolist()})
+    assert answers["prediction"].to_list() == told.predictions
+    np.testing.assert_allclose(answers["probability_3"], told.probabilities["3"], rtol=1e-12)
+    if kind == "images":
+        assert answers["path"].to_list() == [f"{row:03}.png" for row in range(20)]
+
+
+def test_a_file_whose_arrays_do_not_fit_is_refused(of_images, trained, tmp_path):
+    _, predictor = of_images
+    (tmp_path / "wrong.npz").write_bytes(npz_of(x=np.zeros((3, 9, 9))))
+    with pytest.raises(InvalidRequest, match="an array of 64 finite numbers is needed"):
+        predict_file(predictor, tmp_path / "wrong.npz", "npz", tmp_path / "out.csv")
+    (tmp_path / "images.zip").write_bytes(zip_of(np.zeros((2, 8, 8), np.uint8)))
+    with pytest.raises(InvalidRequest, match="does not read images"):
+        predict_file(trained.predictor, tmp_path / "images.zip", "images", tmp_path / "out.csv")

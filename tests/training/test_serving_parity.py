@@ -15,10 +15,9 @@ import torch
 from torch.nn import functional
 
 from api_schemas.catalog import FAMILIES
-from api_schemas.datasets import Dataset
 from api_schemas.jobs import JobSpec
 from api_schemas.plan import make_plan
-from tests.parity import CASES, CONTEXT, GPT, Case, measured_of, text_rows, written_file
+from tests.parity import CASES, CONTEXT, GPT, Case, dataset_of, measured_of, text_rows, written_file
 from training.data.arrays import ARRAYS, inspect_arrays
 from training.data.preparation import Description, Preparation
 from training.data.prepare import prepare
@@ -50,10 +49,7 @@ def inspected(case: Case, path: Path) -> Inspection:
 def trained(case: Case, folder: Path) -> Trained:
     path = written_file(case, folder)
     found = inspected(case, path)
-    about = {"id": "ds_1", "name": path.name, "state": "ready", "terminal": True, "version": 1, "sha256": ""}
-    about |= {"created_at": "2024-01-01T00:00:00Z", "bytes": path.stat().st_size, "format": case.form}
-    shape = next((tuple(column.stats.shape) for column in found.columns if column.type == "array"), None)
-    dataset = Dataset.model_validate(about | {"rows": found.rows, "columns": found.columns, "array": shape})
+    dataset = dataset_of(found, case.form)
     plan = make_plan(JobSpec.model_validate({"dataset": {"id": "ds_1"}, **case.job}), dataset)
     run = Run(plan.spec, plan, prepare(plan.spec, dataset, found.arrays), torch.device("cpu"))
     measured = [event for event in run.events() if isinstance(event, Evaluation)][-1].values

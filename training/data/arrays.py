@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
 from typing import IO
 
@@ -158,7 +159,10 @@ def _refuse_bad_header(entry: zipfile.ZipInfo, file: IO[bytes]) -> None:
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, kind = read(file)
     except (ValueError, SyntaxError, tokenize.TokenError) as error:
-        raise UnreadableTable("not_an_array", f"{entry.filename!r} is no array ({error})") from error
+        reason = str(error).splitlines()[0][:200]
+        raise UnreadableTable("not_an_array", f"{entry.filename!r} is no array ({reason})") from error
+    if any(length < 0 for length in shape):
+        raise UnreadableTable("not_an_array", f"array {name!r} says that it is of shape {shape}; save it again")
     if kind.hasobject:
         message = f"array {name!r} holds Python objects, and unpickling them could run any code; save numbers or texts"
         raise UnreadableTable("pickled", message)
@@ -194,15 +198,24 @@ def _one_idx(name: str, path: Path, limits: Limits) -> np.ndarray:
             kind, shape = idx_header(file)
             size = math.prod(shape) * kind.itemsize
             limits.check_bytes(size, name)
-            found = sum(len(block) for block in iter(lambda: file.read(_BLOCK), b""))
+            found = _length(file, size)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UnreadableTable("damaged", f"{name!r} is damaged or cut short ({error}); upload it whole") from error
     except ValueError as error:
         raise UnreadableTable("not_idx", f"{name!r} is no IDX file: {error}") from error
     if found != size:
-        message = f"{name!r} holds {found:,} bytes of numbers and says {size:,}; upload it whole"
+        held = f"{found:,}" if found < size else "more"
+        message = f"{name!r} holds {held} bytes of numbers and says {size:,}; upload it whole"
         raise UnreadableTable("truncated", message)
     return read_idx(path)
+
+
+def _length(file: BufferedIOBase, size: int) -> int:
+    """How many bytes are left in a file, which is read no further than a block beyond `size`."""
+    found = 0
+    while found <= size and (block := file.read(_BLOCK)):
+        found += len(block)
+    return found
 
 
 def _read_images(upload: UploadedArrays) -> Named:

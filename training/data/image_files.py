@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from zipfile import BadZipFile, ZipFile
@@ -30,18 +30,29 @@ class Picture:
     """`train`, `validation` or `test`."""
 
 
-def pictures(paths: Iterable[str]) -> list[Picture]:
-    """The images among the paths of an archive, in the order of their paths.
+def image_paths(paths: Iterable[str]) -> list[str]:
+    """The paths of images among those of an archive, sorted.
 
     What a Mac adds (`__MACOSX`, `.DS_Store`) and all else that is hidden is left out, as are files of other kinds.
+
+    Raises:
+        ValueError: for people, when there are none.
+    """
+    found = sorted(path for path in paths if _is_image(path))
+    if not found:
+        raise ValueError(f"the archive holds no image; known endings: {', '.join(sorted(SUFFIXES))}")
+    return found
+
+
+def pictures(paths: Iterable[str]) -> list[Picture]:
+    """The images among the paths of an archive, in the order of their paths, each of the class whose folder it is in.
+
     Folders round everything are passed over; below a folder such as `train`, the next one is the class.
 
     Raises:
         ValueError: for people, when there are no images, or one lies in no class's folder.
     """
-    found = sorted(path for path in paths if _is_image(path))
-    if not found:
-        raise ValueError(f"the archive holds no image; known endings: {', '.join(sorted(SUFFIXES))}")
+    found = image_paths(paths)
     folders = {PurePosixPath(path).parent for path in found}
     above = PurePosixPath(os.path.commonpath(folders))
     if folders == {above}:  # of one class
@@ -63,11 +74,18 @@ def read_images(path: str | Path, mode: str, height: int, width: int) -> dict[st
     """
     with ZipFile(path) as archive:
         found = pictures(archive.namelist())
-        x = np.empty((len(found), 3 if mode == "RGB" else 1, height, width), np.uint8)
-        for row, picture in enumerate(found):
-            x[row] = _decoded(archive, picture.path, mode, height, width)
+    x = read_pixels(path, [picture.path for picture in found], mode, height, width)
     y, split = (np.array(words) for words in zip(*((picture.label, picture.part) for picture in found), strict=True))
     return {"x": x, "y": y} | ({"split": split} if len(set(split)) > 1 else {})
+
+
+def read_pixels(path: str | Path, images: Sequence[str], mode: str, height: int, width: int) -> np.ndarray:
+    """Some images of a zip as (rows, channels, height, width), uint8; arguments and errors as of `read_images`."""
+    x = np.empty((len(images), 3 if mode == "RGB" else 1, height, width), np.uint8)
+    with ZipFile(path) as archive:
+        for row, image in enumerate(images):
+            x[row] = _decoded(archive, image, mode, height, width)
+    return x
 
 
 def pixels(image: Image.Image, mode: str, height: int, width: int) -> np.ndarray:

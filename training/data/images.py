@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from api_schemas.errors import Fault
-from training.data.image_files import KINDS, Picture, is_hidden, pictures
+from training.data.image_files import KINDS, image_paths, is_hidden, pictures, read_pixels
 from training.data.refusal import Limits, UnreadableTable
 
 MAX_ENTRIES = 1_000_000
@@ -61,20 +63,54 @@ def lay_out(path: Path, asked: tuple[int, int] | None, limits: Limits) -> Layout
     Raises:
         UnreadableTable: when the archive is damaged, hostile or no folder of images, or the sizes differ too much.
     """
+    entries, headers = _looked_at(path, limits, lambda paths: [picture.path for picture in pictures(paths)])
+    mode = "L" if all(header.mode in _GRAY for header in headers) else "RGB"
+    (height, width), warnings = _size(headers, asked)
+    limits.check_bytes(len(headers) * height * width * len(mode), "the pixels of all images")
+    return Layout(mode, height, width, [*warnings, *_others(entries, headers)])
+
+
+def read_loose_images(path: Path, image: tuple[int, int, int], limits: Limits) -> tuple[list[str], np.ndarray]:
+    """The images of a zip, in folders or not, as a network wants them.
+
+    Args:
+        path: of the zip.
+        image: channels, height and width.
+        limits: as of `lay_out`.
+
+    Returns:
+        Their paths, sorted, and their pixels (rows, channels, height, width).
+
+    Raises:
+        UnreadableTable: when the archive is damaged or hostile, or an image cannot be decoded.
+    """
+    channels, height, width = image
+    _, headers = _looked_at(path, limits, image_paths)
+    paths = [header.path for header in headers]
+    limits.check_bytes(len(paths) * math.prod(image), "the pixels of all images")
+    try:
+        return paths, read_pixels(path, paths, "L" if channels == 1 else "RGB", height, width)
+    except ValueError as error:
+        raise UnreadableTable("damaged_image", str(error)) from error
+
+
+def _looked_at(
+    path: Path, limits: Limits, find: Callable[[Iterable[str]], list[str]]
+) -> tuple[dict[str, ZipInfo], list[_Header]]:
+    """The files of a zip by their paths, and what those that `find` names as images say of themselves.
+
+    Raises:
+        UnreadableTable: when the archive is damaged or hostile, or `find` finds none.
+    """
     try:
         with ZipFile(path) as archive:
             entries = {entry.filename: entry for entry in archive.infolist() if not entry.is_dir()}
             _refuse_hostile(list(entries.values()), limits)
-            found = pictures(entries)
-            headers = [_header(archive, entries[picture.path]) for picture in found]
+            return entries, [_header(archive, entries[image]) for image in find(entries)]
     except BadZipFile as error:
         raise UnreadableTable("not_a_zip", f"this is no whole zip archive ({error}); pack it again") from error
     except ValueError as error:
         raise UnreadableTable("no_images", str(error)) from error
-    mode = "L" if all(header.mode in _GRAY for header in headers) else "RGB"
-    (height, width), warnings = _size(headers, asked)
-    limits.check_bytes(len(headers) * height * width * len(mode), "the pixels of all images")
-    return Layout(mode, height, width, [*warnings, *_others(entries, found)])
 
 
 def _refuse_hostile(entries: list[ZipInfo], limits: Limits) -> None:
@@ -141,9 +177,9 @@ def _size(headers: list[_Header], asked: tuple[int, int] | None) -> tuple[tuple[
     return size, [Fault(pointer="/columns/0", code="resized", message=message)]
 
 
-def _others(entries: Mapping[str, ZipInfo], found: list[Picture]) -> list[Fault]:
+def _others(entries: Mapping[str, ZipInfo], headers: list[_Header]) -> list[Fault]:
     """A warning of files that are no images; what no person put there is passed over."""
-    images = {picture.path for picture in found}
+    images = {header.path for header in headers}
     left = [path for path in entries if path not in images and not is_hidden(path)]
     if not left:
         return []
