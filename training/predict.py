@@ -54,7 +54,7 @@ class Predictor:
         if spec.loss is None:
             raise ValueError("a run's spec has a loss")
         if isinstance(stored.preparation, TextPreparation):
-            raise InvalidRequest.at("/columns", "reads_text", "this model reads text, not columns; send it a prompt")
+            raise reads_text("/columns")
         self._device, self.dtype = device, getattr(torch, spec.training.kept_in)
         self.spec: JobSpec = spec
         self.preparation: Preparation = stored.preparation
@@ -125,6 +125,13 @@ class Predictor:
     def raw_scores(self, x: Tensor) -> Tensor:
         """What the network says (rows, outputs) of prepared inputs (rows, inputs)."""
         return scores(self.model, x.to(self._device))
+
+
+def reads_text(pointer: str) -> InvalidRequest:
+    """What is said to a question in columns, at its place, that a language model is asked."""
+    return InvalidRequest.at(
+        pointer, "reads_text", "this model reads text, not columns; send it a prompt to go on with"
+    )
 
 
 def _read(column: PreparedColumn, columns: Mapping[str, Sequence[Any] | pl.Series]) -> np.ndarray:

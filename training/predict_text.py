@@ -29,7 +29,7 @@ class Writer:
 
     def __init__(self, stored: StoredModel, device: torch.device = _CPU) -> None:
         if not isinstance(stored.preparation, TextPreparation):
-            raise InvalidRequest.at("/prompt", "reads_columns", "this model reads columns, not text; send it rows")
+            raise reads_columns("/prompt")
         self.spec: JobSpec = stored.spec
         self._device, self._preparation = device, stored.preparation
         self.model: nn.Sequential = build_model(self.spec.model, stored.preparation.shape, self.tokens.vocabulary)
@@ -72,6 +72,11 @@ class Writer:
         chance = torch.Generator().manual_seed(seed)
         written = generate(self.model, tokens, length, self.tokens.context, temperature, chance)
         return self._preparation.tokens.decode(written.tolist())
+
+
+def reads_columns(pointer: str) -> InvalidRequest:
+    """What is said to a prompt, at its place, that a model of columns is asked."""
+    return InvalidRequest.at(pointer, "reads_columns", "this model reads columns, not text; send it rows")
 
 
 @torch.inference_mode()

@@ -16,16 +16,15 @@ from training.data.prepare_text import TextPreparation
 from training.data.reading import UnreadableTable
 from training.export import NotExported, export
 from training.model_file import load_model
-from training.predict import Predictor
+from training.predict import Predictor, reads_text
 from training.predict_file import predict_file
-from training.predict_text import Writer
+from training.predict_text import Writer, reads_columns
 from worker.messages import Question, Written
 from worker.process import limit_memory
 
 KEPT_MODELS = 8
 """How many models stay loaded; a further one takes the place of that which was asked least recently."""
 
-_READS_TEXT = "this model reads text, not columns; send it a prompt to go on with"
 _TOO_LARGE = Fault(pointer="", code="too_large", message="this does not fit into memory; ask for fewer rows at a time")
 
 
@@ -66,7 +65,7 @@ def _answer(question: Question, recent: OrderedDict[str, Predictor | Writer]) ->
                 raise ValueError("a question about a file comes with it")
             model = _loaded(question, recent)
             if isinstance(model, Writer):
-                raise InvalidRequest.at("/file", "reads_text", _READS_TEXT)
+                raise reads_text("/file")
             predict_file(model, question.file, format_, question.output, output)
             return Written(question.output)
 
@@ -85,14 +84,14 @@ def _loaded(question: Question, recent: OrderedDict[str, Predictor | Writer]) ->
 
 def _continuation(job_id: str, writer: Writer, request: PredictionRequest) -> Prediction:
     if request.prompt is None:
-        raise InvalidRequest.at("/rows" if request.rows else "/columns", "reads_text", _READS_TEXT)
+        raise reads_text("/rows" if request.rows else "/columns")
     text = writer.write(request.prompt, request.length, request.temperature, request.seed)
     return Prediction(job=job_id, target=None, predictions=[text])
 
 
 def _prediction(job_id: str, predictor: Predictor, request: PredictionRequest) -> Prediction:
     if request.prompt is not None:
-        raise InvalidRequest.at("/prompt", "reads_columns", "this model reads columns, not text; send it rows")
+        raise reads_columns("/prompt")
     try:
         said = predictor.predict(request.by_column())
     except InvalidRequest as error:
