@@ -97,6 +97,17 @@ def test_every_spelling_of_missing_is_counted_with_its_row(upload, spelling):
         assert column(found, name).stats.missing_rows == [2]
 
 
+@pytest.mark.parametrize("spelling", ["", "NA", "nan", "?"])
+def test_a_spelling_of_missing_that_the_first_rows_do_not_have_is_one_further_down(upload, spelling):
+    found = upload("a,b\n" + "1.5,2\n" * 3000 + f"{spelling},2\n")
+    assert (column(found, "a").type, column(found, "a").stats.missing_rows) == ("numeric", [3001])
+    assert column(found, "b").stats.missing == 0
+
+
+def test_zero_is_one_value_whatever_its_sign(upload):
+    assert column(upload("x\n0.0\n-0.0\n-1.5\n"), "x").stats.distinct == 2
+
+
 def test_rows_keep_their_number_in_the_file_past_a_blank_line(upload):
     assert column(upload("a,b\n1,1\n\nNA,2\n"), "a").stats.missing_rows == [3]
 
@@ -386,3 +397,12 @@ def test_no_bytes_at_all_crash_the_reader(tmp_path_factory, content):
             continue
         assert found.rows > 0
         assert all(len(array) == found.rows for array in found.arrays.values())
+
+
+def test_a_text_of_pages_is_no_category_so_that_a_dataset_stays_small_to_show(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("a,b\n" + "".join(f"{'long' * 2000 if row % 2 else 'short'},{row}\n" for row in range(8)))
+    assert [column.type for column in inspect(path, "csv").columns] == ["text", "numeric"]
+    with pytest.raises(UnreadableTable, match="8,000 bytes") as refused:
+        inspect(path, "csv", [ColumnChoice(name="a", type="category")])
+    assert (refused.value.fault.code, refused.value.fault.pointer) == ("too_long_category", "/columns/0/type")

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 
 from api_schemas.datasets import Column, ColumnChoice, ColumnStats, ColumnType, Role
 from api_schemas.plan import MAX_CLASSES
+from training.data.numbers import Summary, summarise
 from training.data.plain import ISO_8601, as_days, with_point
 from training.data.raw import RawTable
 from training.data.refusal import UnreadableTable
 
 PREVIEW_ROWS = 20
 SHOWN_CHARACTERS = 200
+LONGEST_CATEGORY = 1000
+"""In bytes of UTF-8; every reply that shows a dataset holds the names of its categories."""
 _MISSING_ROWS = 10
 _SMALL = 20
-_BINS = 20
-_BLOCK = 1 << 15
+_FIRST = 1000
+"""So many mostly show that a column holds fractions."""
 _WHOLE_LIMIT = 2.0**53
 """Beyond it a float64 no longer tells neighbouring whole numbers apart."""
 
@@ -133,7 +136,7 @@ class ColumnReading:
         """Whether every value is a whole number that float64 holds exactly."""
         if not self._all_numbers:
             return False
-        return bool(((self.numbers == self.numbers.round()) & (self.numbers.abs() < _WHOLE_LIMIT)).all())
+        return _are_whole(self.numbers.head(_FIRST)) and _are_whole(self.numbers)
 
     @cached_property
     def _values(self) -> pl.Series:
@@ -145,7 +148,15 @@ class ColumnReading:
         return (values.cast(pl.Int64) if self._whole else values).cast(pl.String)
 
     @cached_property
+    def _summary(self) -> Summary | None:
+        """What the numbers look like; None where there is none."""
+        known = self.numbers.drop_nulls().to_numpy()
+        return summarise(known) if len(known) else None
+
+    @cached_property
     def _distinct(self) -> int:
+        if self._all_numbers and self._summary:
+            return self._summary.distinct
         return self._values.n_unique() - bool(self._values.null_count())
 
     @cached_property
@@ -188,7 +199,20 @@ class ColumnReading:
                 "categories; set its role to ignore",
                 f"{self._choice.pointer}/type",
             )
+        elif asked == "category" and self._longest > LONGEST_CATEGORY:
+            raise UnreadableTable(
+                "too_long_category",
+                f"column {self.name!r} holds a value of {self._longest:,} bytes, and a category's name has at most "
+                f"{LONGEST_CATEGORY:,}; set its role to ignore",
+                f"{self._choice.pointer}/type",
+            )
         return found
+
+    @property
+    def _longest(self) -> int:
+        """Bytes of the longest value."""
+        lengths = self.cells.str.len_bytes() if self.cells.dtype == pl.String else None
+        return 0 if lengths is None else cast("int", lengths.max() or 0)
 
     def _inferred_type(self) -> ColumnType:
         if not self._present:
@@ -196,7 +220,7 @@ class ColumnReading:
         if self.numbers.null_count() == self.cells.null_count():
             return "numeric"
         few = self._distinct <= max(_SMALL, 0.9 * self._present) or self._choice.role == "target"
-        return "category" if few and self._distinct <= MAX_CLASSES else "text"
+        return "category" if few and self._distinct <= MAX_CLASSES and self._longest <= LONGEST_CATEGORY else "text"
 
     def _refuse_no_numbers(self) -> None:
         if self.numbers.null_count() > self.cells.null_count():
@@ -206,8 +230,8 @@ class ColumnReading:
                 "as category",
                 f"{self._choice.pointer}/type",
             )
-        infinite = self.numbers.is_infinite().fill_null(value=False)
-        if infinite.any():
+        if self._summary and None in (self._summary.minimum, self._summary.maximum):
+            infinite = self.numbers.is_infinite().fill_null(value=False)
             raise UnreadableTable(
                 "not_finite",
                 f"column {self.name!r} holds {self._first(infinite)}, which is no finite number; correct it, or leave "
@@ -222,7 +246,7 @@ class ColumnReading:
             missing=self.cells.null_count(),
             missing_rows=self._row_numbers.filter(missing).head(_MISSING_ROWS).to_list(),
             distinct=self._distinct,
-            **(self._moments() if self.type == "numeric" and self._present else {}),
+            **self._moments(),
             integral=self.type == "numeric" and self._whole,
             dates=self.type == "numeric" and self._dates,
             example=example[0][:SHOWN_CHARACTERS] if example else None,
@@ -233,22 +257,10 @@ class ColumnReading:
         )
 
     def _moments(self) -> dict[str, Any]:
-        values = self.numbers.drop_nulls().to_numpy()
-        with np.errstate(over="ignore", invalid="ignore"):
-            found = {"minimum": values.min(), "maximum": values.max(), "mean": values.mean(), "std": values.std()}
-        known = {name: float(value) if np.isfinite(value) else None for name, value in found.items()}
-        return {**known, "bins": _bins(values, found["minimum"], found["maximum"])}
+        if self.type != "numeric" or self._summary is None:
+            return {}
+        return {name: value for name, value in vars(self._summary).items() if name != "distinct"}
 
 
-def _bins(values: np.ndarray, low: float, high: float) -> list[int]:
-    """How many values (rows,) lie in each of as many ranges from low to high; none where these are too close."""
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        scale = _BINS / (high - low)
-    if not 0 < scale < np.inf:
-        return []
-    counts = np.zeros(_BINS + 1, np.int64)
-    for start in range(0, len(values), _BLOCK):  # what fits a cache is counted in a tenth of numpy.histogram's time
-        places = ((values[start : start + _BLOCK] - low) * scale).astype(np.int64)
-        counts += np.bincount(places, minlength=_BINS + 1)
-    counts[-2] += counts[-1]  # the largest value ends the last range
-    return counts[:-1].tolist()
+def _are_whole(numbers: pl.Series) -> bool:
+    return bool(((numbers == numbers.round()) & (numbers.abs() < _WHOLE_LIMIT)).all())

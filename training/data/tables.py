@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from safetensors.numpy import save_file
 
 from api_schemas.datasets import Column, ColumnChoice, Format, Preview, Role
@@ -77,18 +78,32 @@ def describe(table: RawTable, choices: Sequence[ColumnChoice] = (), target: str 
     names = [*table.arrays, *table.columns]
     chosen = _match(choices, target, names)
     said = _with_roles(chosen, table.roles)
-    columns = [_reading(table, name, said.get(name, Choice(ColumnChoice(name=name)))) for name in names]
+
+    def look(name: str) -> _Looked:
+        reading = _reading(table, name, said.get(name, Choice(ColumnChoice(name=name))))
+        return _Looked(reading.describe(), reading.array, reading.shown)
+
     with ThreadPoolExecutor() as pool:  # polars and numpy count without Python's lock
-        described = list(pool.map(_describe, columns))
+        looked = list(pool.map(look, names))
     rows = len(table.row_numbers)
-    arrays = {column.name: column.array for column in columns if column.array is not None}
+    described = [column.described for column in looked]
+    arrays = {column.described.name: column.array for column in looked if column.array is not None}
     return Inspection(
         rows=rows,
         columns=described,
         warnings=[*table.warnings, *warn(described, rows), *leakage_suspects(described, arrays)],
-        preview=_preview(columns),
+        preview=Preview(columns=names, rows=_rows([column.shown for column in looked])),
         arrays=arrays,
     )
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What is kept of a column once it was looked at."""
+
+    described: Column
+    array: np.ndarray | None
+    shown: pl.Series
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -143,10 +158,5 @@ def _reading(table: RawTable, name: str, choice: Choice) -> ColumnReading | Arra
     )
 
 
-def _describe(column: ColumnReading | ArrayReading) -> Column:
-    return column.describe()
-
-
-def _preview(columns: Sequence[ColumnReading | ArrayReading]) -> Preview:
-    shown = [column.shown.to_list() for column in columns]
-    return Preview(columns=[column.name for column in columns], rows=[list(row) for row in zip(*shown, strict=True)])
+def _rows(columns: Sequence[pl.Series]) -> list[list[float | str | None]]:
+    return [list(row) for row in zip(*(column.to_list() for column in columns), strict=True)]
