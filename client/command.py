@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from api_schemas.errors import AnnealError, Forbidden, Unauthorized
-from client.commands import catalog, datasets, jobs, models, operator, up
+from client.commands import catalog, datasets, jobs, models, moving, operator, up
 from client.curl import Shown
 from client.terminal import Terminal
 
@@ -35,6 +35,9 @@ for command in (
     models.export,
     catalog.catalog,
     operator.migrate,
+    moving.migrate_database,
+    moving.backup,
+    moving.restore,
 ):
     app.command()(command)
 app.add_typer(datasets.app, name="datasets")

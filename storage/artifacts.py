@@ -99,12 +99,16 @@ class FileArtifacts:
         place = self._place(sha256)
         place.parent.mkdir(exist_ok=True)
         temporary.replace(place)
-        # A rename is on the disk only once its folder is.
-        folder = os.open(place.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        flush(place.parent)
+
+
+def flush(path: Path) -> None:
+    """Have a file on the disk, or a folder: a rename is there only once its folder is."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def blocks_of(path: Path) -> Iterator[bytes]:

@@ -59,6 +59,17 @@ class Database:
         with self._turn, _translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
+    @contextmanager
+    def snapshot(self) -> Generator[Connection]:
+        """A transaction that reads everything as it was at one moment, however long it takes.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        options: dict[str, Any] = {} if self.url.startswith("sqlite") else {"isolation_level": "REPEATABLE READ"}
+        with _translated(), self.engine.connect() as connection:
+            yield connection.execution_options(**options)
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()

@@ -21,9 +21,11 @@ keys = typer.Typer(help="API keys, made and revoked on the database itself.", no
 def migrate() -> None:
     """Bring the database to this version's schema."""
     # SQLAlchemy and Alembic take a third of a second to import, which the other commands need not pay.
-    from storage.migrations import upgrade  # noqa: PLC0415
+    from storage.migrations import current, is_ahead, upgrade, what_differs  # noqa: PLC0415
 
-    with _connected() as database:
+    with connected() as database:
+        if is_ahead(schema := current(database)):
+            raise Conflict(what_differs(schema))
         upgrade(database.url)
 
 
@@ -37,7 +39,7 @@ def create(
     from storage.keys import create_key  # noqa: PLC0415
 
     terminal = terminal_of(context)
-    with _database() as database:
+    with open_database() as database:
         record, secret = create_key(database, name, project)
     terminal.print(secret)
     terminal.err.print(
@@ -52,7 +54,7 @@ def ls(context: typer.Context) -> None:
     from storage.keys import list_keys  # noqa: PLC0415
 
     terminal = terminal_of(context)
-    with _database() as database:
+    with open_database() as database:
         found = list_keys(database)
     if terminal.json:
         terminal.dump(found)
@@ -71,32 +73,32 @@ def revoke(
     """Make a key useless, at once."""
     from storage.keys import revoke_key  # noqa: PLC0415
 
-    with _database() as database:
+    with open_database() as database:
         if not revoke_key(database, key_id):
             raise NotFound(f"there is no key {key_id!r}")
     terminal_of(context).print(f"{key_id} revoked")
 
 
 @contextmanager
-def _database() -> Generator[Database]:
+def open_database() -> Generator[Database]:
     """The database that the settings name, with its schema; an empty one is given it.
 
     Raises:
         Conflict: when it has the schema of another version.
     """
-    from storage.migrations import current, newest, upgrade  # noqa: PLC0415
+    from storage.migrations import current, newest, upgrade, what_differs  # noqa: PLC0415
 
-    with _connected() as database:
+    with connected() as database:
         schema = current(database)
         if schema is None:
             upgrade(database.url)
         elif schema != newest():
-            raise Conflict(f"the database has the schema {schema}, and this version needs {newest()}; anneal migrate")
+            raise Conflict(what_differs(schema))
         yield database
 
 
 @contextmanager
-def _connected() -> Generator[Database]:
+def connected() -> Generator[Database]:
     """The database that the settings name, once it has answered.
 
     Raises:

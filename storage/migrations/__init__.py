@@ -36,6 +36,19 @@ def config(database_url: str) -> Config:
     return settings
 
 
+def is_ahead(revision: str | None) -> bool:
+    """Whether a database has a revision that only a later version of this code knows."""
+    return revision is not None and revision > newest()
+
+
+def what_differs(revision: str | None) -> str:
+    """What to do about a database that has another revision than this code needs."""
+    if is_ahead(revision):
+        return f"the database is of a newer Anneal (schema {revision}, this one knows {newest()}); run that version"
+    has = f"has the schema {revision}" if revision else "has no schema"
+    return f"the database {has}, and this version needs {newest()}; run: anneal migrate"
+
+
 @cache
 def newest() -> str:
     """The revision that this code needs: migrations are numbered, and their files begin with the number."""
