@@ -36,6 +36,8 @@ class Case:
     spec: dict[str, Any]
     rows: Callable[[], dict[str, list[Any]]]
     """The test rows by raw column, the target among them."""
+    test_file: Callable[[], bytes]
+    """The test rows as a file of the same kind."""
     target: str
     """Empty for a text."""
     choices: tuple[ColumnChoice, ...] = ()
@@ -65,8 +67,8 @@ def _table() -> dict[str, list[str]]:
     }
 
 
-def _csv() -> bytes:
-    lines = [",".join(cells) for cells in zip(*_table().values(), strict=True)]
+def _csv(rows: slice = slice(None)) -> bytes:
+    lines = [",".join(cells) for cells in list(zip(*_table().values(), strict=True))[rows]]
     return "\n".join([",".join(_table()), *lines, ""]).encode()
 
 
@@ -83,7 +85,7 @@ _CHOICES = (
 
 def _on_table(target: str, other: str, **spec: Any) -> Case:
     ignored = ColumnChoice(name=other, role="ignore")
-    return Case("csv", _csv, spec, _cells, target, (*_CHOICES, ignored))
+    return Case("csv", _csv, spec, _cells, lambda: _csv(TEST), target, (*_CHOICES, ignored))
 
 
 @cache
@@ -103,15 +105,15 @@ def _signals() -> dict[str, np.ndarray]:
 
 
 def _on_arrays(arrays: Callable[[], dict[str, np.ndarray]], **spec: Any) -> Case:
-    def content() -> bytes:
+    def content(part: slice = slice(None)) -> bytes:
         file = io.BytesIO()
-        np.savez(file, **arrays())
+        np.savez(file, **{name: array[part] for name, array in arrays().items()})
         return file.getvalue()
 
     def rows() -> dict[str, list[Any]]:
         return {name: array[TEST].tolist() for name, array in arrays().items()}
 
-    return Case("npz", content, spec, rows, "y")
+    return Case("npz", content, spec, rows, lambda: content(TEST), "y")
 
 
 _BATCH_NORM = {"name": "batch_norm"}
@@ -139,6 +141,7 @@ GPT = Case(
     _text,
     {"model": {"name": "gpt", "context": CONTEXT, "layers": 1, **_SMALL}, "split": {"validation": 0.2, "test": 0.2}},
     dict,
+    bytes,
     "",
 )
 
