@@ -98,7 +98,8 @@ class Training(Schema):
     engine: Literal["eager", "compiled"] = "eager"
     """How the steps are computed: operation by operation, or by programs that the worker makes of the network with
     torch.compile, seconds to minutes for each size of batch, less where it has compiled the same network before: for
-    long runs. Numbers differ from eager's in the last digits. Evaluations and predictions are always eager."""
+    long runs. Numbers differ from eager's in the last digits, and dropout draws others. Evaluations and predictions
+    are always eager."""
     activation_checkpointing: bool = False
     """Whether to keep only what enters every few layers and to compute the rest again for the gradient: memory of deep
     networks grows with the root of their depth, a step takes about a third longer, and no number changes."""

@@ -71,6 +71,13 @@ def _engine_faults(spec: JobSpec) -> Iterator[Fault]:
             message=f"{spec.optimizer.name!r} differentiates the gradient, and a compiled network's has no derivative; "
             "use 'eager', or another optimizer",
         )
+    if spec.training.engine == "compiled" and spec.training.activation_checkpointing:
+        yield Fault(
+            pointer="/training/activation_checkpointing",
+            code="compiler_decides",
+            message="torch.compile decides by itself what it keeps for the gradient; leave `activation_checkpointing` "
+            "out, or use the engine 'eager'",
+        )
 
 
 def _schedule_faults(spec: JobSpec) -> Iterator[Fault]:

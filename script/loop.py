@@ -183,9 +183,16 @@ def batches(epoch: int) -> Sequence[Tensor]:
         if self._judges_elsewhere and not (keeps_best and is_test):
             lines = ["with judged() as model:", *_indented(lines, 1)]
         return [
-            *lines,
+            *self._exactly(lines),
             f'print("evaluation step", step, *(f"{name}/{{key}} {{value!r}}" for key, value in values.items()))',
         ]
+
+    def _exactly(self, lines: list[str]) -> list[str]:
+        """Statements that judge, kept from the short products of the training."""
+        if self._training.precision != "tf32" or self._subject.device != "cuda":
+            return lines
+        exact = self._page.line("with ", Call("training.device.exact_products", _names("device")), ":")
+        return [exact, *_indented(lines, 1)]
 
     def _tell_schedules(self) -> list[str]:
         lines: list[str] = []
@@ -226,7 +233,7 @@ def batches(epoch: int) -> Sequence[Tensor]:
             'print("weights_sha256", ', Call("training.checkpoint.digest", _names(f"{model}.state_dict()")), ")"
         )
         judged = self._judges_elsewhere and not best
-        kept = ["with judged() as model:", f"    {digest}"] if judged else [digest]
+        kept = self._exactly(["with judged() as model:", f"    {digest}"]) if judged else [digest]
         self._page.code("\n".join([*best, *tested, *finite, *kept]))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -26,6 +28,17 @@ def allow_tf32(device: torch.device, allowed: bool) -> None:
         # The older of torch's two interfaces: its compiler still reads it, and takes a mix of both for an error.
         torch.set_float32_matmul_precision("high" if allowed else "highest")
         torch.backends.cudnn.allow_tf32 = allowed
+
+
+@contextmanager
+def exact_products(device: torch.device) -> Generator[None]:
+    """Within it nothing is multiplied in TF32: how a network is judged is how it will be served."""
+    allowed = torch.backends.cudnn.allow_tf32
+    allow_tf32(device, False)
+    try:
+        yield
+    finally:
+        allow_tf32(device, allowed)
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:

@@ -23,7 +23,7 @@ from training.build import build_loss, initialize
 from training.build import evaluate as make
 from training.checkpoint import load_state, save_state
 from training.data.prepare import Data, Part
-from training.device import allow_tf32, make_deterministic, random_state, set_random_state
+from training.device import allow_tf32, exact_products, make_deterministic, random_state, set_random_state
 from training.evaluation import Patience, evaluate
 from training.events import CheckpointDue, Diverged, Evaluation, Happening, Points
 from training.model_file import save_model
@@ -234,7 +234,7 @@ class Run:
     @contextmanager
     def _judged_model(self) -> Generator[nn.Module]:
         """The network as it is judged: with averaged weights, or where its optimizer wants it judged."""
-        with self._steps.optimization.evaluating():
+        with exact_products(self._device), self._steps.optimization.evaluating():
             model = self._average.model if self._average and self._average.begun else self._model
             if model is not self._model or self._spec.optimizer.switches_mode:
                 refresh_batch_statistics(model, (self._train.x.index_select(0, rows) for rows in self._batches(0)))
@@ -244,7 +244,8 @@ class Run:
     def _kept_model(self) -> Generator[nn.Module]:
         """The network that comes out of the run once it has ended."""
         if self._best:
-            yield self._best.model(self._model)
+            with exact_products(self._device):
+                yield self._best.model(self._model)
         else:
             with self._judged_model() as model:
                 yield model

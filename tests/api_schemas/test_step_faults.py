@@ -66,6 +66,11 @@ def test_a_compiled_network_has_no_second_derivatives():
     plan(optimizer={"name": "sam"}, training={"engine": "compiled"})
 
 
+def test_a_compiled_network_is_not_told_what_to_compute_again():
+    (fault,) = faults(training={"engine": "compiled", "activation_checkpointing": True})
+    assert (fault.pointer, fault.code) == ("/training/activation_checkpointing", "compiler_decides")
+
+
 def test_an_optimizer_that_treats_all_weights_alike_takes_no_rates_for_layers():
     training = {"layer_rates": {"0.*": 0.1}, "decay_norms_and_biases": False}
     assert [fault.pointer for fault in faults(optimizer={"name": "lbfgs"}, training=training)] == [

@@ -221,6 +221,7 @@ def test_a_run_on_a_gpu_is_repeated_on_one_with_the_same_kernels(precision, allo
     text = script_on("NVIDIA H100 80GB HBM3", spec)
     assert f'device = torch.device("cuda")\nmake_deterministic(device)\nallow_tf32(device, {allowed})' in text
     assert ").to(device)" in text
+    assert ("with exact_products(device):\n        values = evaluate(" in text) == allowed
     compile(text, "script", "exec")
 
 

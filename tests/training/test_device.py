@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from training.device import allow_tf32, random_state, set_random_state
+from training.device import allow_tf32, exact_products, random_state, set_random_state
 from training.events import Evaluation
 
 
@@ -35,6 +35,13 @@ def test_torchs_compiler_can_read_the_switches(switches):
         allow_tf32(torch.device("cuda"), allowed)
         assert torch.get_float32_matmul_precision() == ("high" if allowed else "highest")
         assert torch.backends.cuda.matmul.fp32_precision == ("tf32" if allowed else "ieee")
+
+
+def test_a_network_is_judged_without_tf32_and_trains_on_with_it(switches):
+    allow_tf32(torch.device("cuda"), True)
+    with exact_products(torch.device("cuda")):
+        assert switches() == (False, False)
+    assert switches() == (True, True)
 
 
 def test_on_a_processor_tf32_is_float32_to_the_last_bit(make_run, switches):
