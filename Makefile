@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test verify check bench docs clean
+.PHONY: help setup up test verify chaos check bench docs clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z]*\):.*##\(.*\)/  make \1\t\2/p' Makefile | expand -t 14
@@ -20,6 +20,9 @@ test: $(VENV)/dev.stamp  ## run the tests; PYTEST_ARGS adds to the command
 
 verify: $(VENV)/dev.stamp  ## run every test, the exhaustive ones too
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "verify or not verify" $(PYTEST_ARGS)
+
+chaos: $(VENV)/dev.stamp  ## kill, stop and cut off everything for MINUTES, as SEED says; REPORT=folder keeps the counts
+	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) $(if $(REPORT),--report $(REPORT))
 
 check: $(VENV)/dev.stamp  ## format, lint, types, architecture, dependencies, generated documents
 	$(BIN)/ruff format --check .
@@ -45,6 +48,9 @@ clean:  ## remove what was built and cached; state in ANNEAL_HOME stays
 
 # Real servers and trainers run beside the tests, so more test processes than this only wait for each other.
 WORKERS ?= 2
+
+MINUTES ?= 10
+SEED ?= 7
 
 # The stamps are younger than what they were made from, so a second `make up` installs nothing. A version manager may
 # have a command for a Python that it does not have, so each is asked for its version.
