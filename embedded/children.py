@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from embedded.errors import CannotStart, KeepsDying
+from storage.parents import die_with_parent
 
 QUICK_DEATH_SECONDS = 10.0
 QUICK_DEATHS = 5
 FIRST_PAUSE_SECONDS = 0.5
 LARGE_LOG_BYTES = 10 << 20
-
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
-
-
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent ends; called between fork and exec.
-
-    The kernel goes by the thread that forked, so a supervisor starts its children from its main thread. Linux alone
-    can do this: elsewhere a supervisor that is killed with -9 leaves its children to be ended by hand.
-    """
-    if sys.platform == "linux":
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Child:

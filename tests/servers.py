@@ -21,11 +21,12 @@ import psycopg
 from psycopg import sql
 
 from embedded.broker import answers, make_broker
-from embedded.children import Child, die_with_parent
+from embedded.children import Child
 from embedded.database import worker_is_online
 from embedded.supervisor import gateway_is_ready, make_child, pick_port
 from storage.database import Database
 from storage.migrations import upgrade
+from storage.parents import die_with_parent
 from storage.settings import Settings
 
 NOBODY = 65534

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import multiprocessing
 import os
 import resource
 import signal
-import sys
 import threading
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
+from storage.parents import die_with_parent
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 
 
@@ -132,5 +131,4 @@ def _die_with_worker() -> None:
     line ends the process at its next word.
     """
     os.close(forkserver._forkserver._forkserver_alive_fd)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
