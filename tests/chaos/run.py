@@ -36,10 +36,13 @@ class Plan:
     seconds: float
     """How long faults happen."""
     lease_seconds: float = 4.0
-    slots: int = 3
-    """Of each worker."""
     customers: int = 8
-    """Each has one job at a time; there are slots for them while a worker is away."""
+    """Each has one job at a time."""
+
+    @property
+    def slots(self) -> int:
+        """How many jobs a worker trains at a time: two of the three have a place for every customer's job."""
+        return (self.customers + 1) // 2
 
 
 @dataclass(frozen=True)
