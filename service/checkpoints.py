@@ -34,9 +34,7 @@ def list_checkpoints(job_id: str, gateway: GatewayDependency, project: ProjectDe
 )
 async def get_checkpoint(
     job_id: str,
-    which: Annotated[
-        str, Path(pattern=r"^(best|last|\d{1,19})$", description="`best`, `last`, or how many steps were done.")
-    ],
+    which: Annotated[str, Path(description="`best`, `last`, or how many steps were done.")],
     gateway: GatewayDependency,
     project: ProjectDependency,
     known: KnownDependency,

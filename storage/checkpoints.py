@@ -34,11 +34,8 @@ def get_checkpoint(database: Database, project: str, job_id: str, which: str) ->
     """
     kept = list_checkpoints(database, project, job_id)
     for checkpoint in kept:
-        if (
-            which == str(checkpoint.step)
-            or (which == "best" and checkpoint.best)
-            or (which == "last" and checkpoint.last)
-        ):
+        names = {str(checkpoint.step): True, "best": checkpoint.best, "last": checkpoint.last}
+        if names.get(which):
             return checkpoint
     raise NotFound(_absent(job_id, which, kept))
 
@@ -48,6 +45,5 @@ def _absent(job_id: str, which: str, kept: Sequence[Checkpoint]) -> str:
         return f"job {job_id} keeps no checkpoint; it writes one every `training.checkpoint_every_steps`"
     if which == "best":
         return f"no checkpoint of job {job_id} was judged by validation rows; take `last`"
-    return (
-        f"job {job_id} keeps no checkpoint {which}; it keeps those of {', '.join(str(one.step) for one in kept)} steps"
-    )
+    steps = ", ".join(str(checkpoint.step) for checkpoint in kept)
+    return f"job {job_id} keeps no checkpoint {which!r}; it keeps those of {steps} steps"

@@ -83,7 +83,6 @@ def test_a_checkpoint_is_handed_out_as_the_file_that_the_list_tells_of(anneal, c
     absent = anneal.client.get(f"/v1/jobs/{diverged.id}/checkpoints/1")
     assert absent.status_code == 404
     assert f"{kept[0].step}, {kept[1].step}" in absent.json()["detail"]
-    assert anneal.client.get(f"/v1/jobs/{diverged.id}/checkpoints/first").status_code == 422
 
 
 def test_a_run_that_diverged_is_taken_up_from_its_best_checkpoint(client, diverged, tmp_path):
