@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from api_schemas.catalog.call import Call, Name
 from api_schemas.catalog.datasets import BundledEntry, NamedDatasetEntry
 from api_schemas.datasets import Column, Dataset, Format
 from api_schemas.encoding import encoding_of
 from api_schemas.splits import file_part, named_parts
+from script.arguments import write_arguments
 from script.page import Page
 from script.subject import Subject
 from script.text import text
@@ -16,7 +15,6 @@ from script.text_data import write_text
 
 _PLAIN = "training.data.plain"
 _EXAMPLES = "training.data.examples"
-_ENDINGS: dict[Format, str] = {"text": "txt", "images": "zip"}
 _SEPARATORS: dict[Format, str] = {"csv": ",;\t", "tsv": "\t"}
 """What may stand between two fields of a text file."""
 _READERS: dict[Format, str] = {
@@ -57,21 +55,8 @@ def _load_upload(page: Page, subject: Subject) -> None:
     dataset = subject.dataset
     if dataset is None:
         raise TypeError("no upload to load")
-    page.imports.module("sys")
-    page.code(
-        f"""
-if len(sys.argv) != {1 + max(1, len(dataset.files))}:
-    raise SystemExit(f"usage: python {{sys.argv[0]}} {example(dataset)}")
-"""
-    )
+    write_arguments(page, dataset)
     page.code("\n".join([*_read(page, dataset), *_take_columns(page, subject)]))
-
-
-def example(dataset: Dataset) -> str:
-    """What the uploaded files may be called; where there are several, a name tells what is in a file."""
-    if len(dataset.files) > 1:
-        return " ".join(re.sub(r"[^\w.-]", "_", file.name) for file in dataset.files)
-    return f"data.{_ENDINGS.get(dataset.format, dataset.format)}"
 
 
 def _read(page: Page, dataset: Dataset) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from api_schemas.catalog.call import Call, Name
 from api_schemas.datasets import Dataset
 from api_schemas.jobs import Job
-from script.data import example, write_data
+from script.arguments import example
+from script.data import write_data
 from script.evaluation import write_evaluation
 from script.loop import Loop
 from script.network import init_file, write_network

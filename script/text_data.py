@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api_schemas.catalog.call import Call, Name
 from api_schemas.splits import split_sizes
+from script.arguments import write_arguments
 from script.page import Page
 from script.subject import Subject
 
@@ -13,21 +14,11 @@ def write_text(page: Page, subject: Subject) -> None:
     page.heading("Data")
     if subject.named:
         page.code(page.line("text = ", subject.named.call()))
-    else:
-        _read(page)
+    elif subject.dataset:
+        write_arguments(page, subject.dataset)
+        page.code(page.line("text = ", Call("training.data.text_files.read_texts", (Name("sys.argv[1:]"),))))
     page.heading("Tokens, learned from the training part alone")
     page.code("\n".join(_parts(page, subject)))
-
-
-def _read(page: Page) -> None:
-    page.imports.module("sys")
-    page.code(
-        """
-if len(sys.argv) != 2:
-    raise SystemExit(f"usage: python {sys.argv[0]} data.txt")
-"""
-    )
-    page.code(page.line("text = ", Call("training.data.text_files.read_text_file", (Name("sys.argv[1]"),))))
 
 
 def _parts(page: Page, subject: Subject) -> list[str]:

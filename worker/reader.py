@@ -32,8 +32,6 @@ def _inspect(reading: Reading, tell: Callable[[int], None]) -> Inspection:
         raise UnreadableTable("same_name", "two of the files have the same name; give each its own")
     if reading.format in ARRAYS:
         return inspect_arrays(files, reading.format, *asked, limits=reading.limits)
-    if reading.format != "text":
-        return inspect_tables(files, reading.format, *asked, limits=reading.limits, tell=tell)
-    if len(files) > 1:
-        raise UnreadableTable("several_files", "texts are taken one at a time; put all into one file")
-    return inspect_text(reading.files[0].path, *asked, limits=reading.limits)
+    if reading.format == "text":
+        return inspect_text(files, *asked, limits=reading.limits)
+    return inspect_tables(files, reading.format, *asked, limits=reading.limits, tell=tell)

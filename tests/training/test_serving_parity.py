@@ -43,7 +43,9 @@ class Trained:
 def inspected(case: Case, path: Path) -> Inspection:
     if case.form in ARRAYS:
         return inspect_arrays({path.name: path}, case.form, case.choices, case.target)
-    return inspect_text(path) if case.form == "text" else inspect(path, case.form, case.choices, case.target)
+    return (
+        inspect_text({path.name: path}) if case.form == "text" else inspect(path, case.form, case.choices, case.target)
+    )
 
 
 def trained(case: Case, folder: Path) -> Trained:

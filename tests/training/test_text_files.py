@@ -12,7 +12,7 @@ from training.data.text_files import inspect_text
 def written(folder, data):
     path = folder / "text.txt"
     path.write_bytes(data)
-    return path
+    return {path.name: path}
 
 
 def test_a_text_is_its_characters_counted(tmp_path):
@@ -24,6 +24,24 @@ def test_a_text_is_its_characters_counted(tmp_path):
     assert column.stats.distinct == len(column.stats.categories)
     assert found.preview.rows == [["ein Öl"], ["ein Ei"]]
     assert found.arrays["text"].tobytes() == "ein Öl\r\nein Ei\n".encode()
+
+
+def test_several_files_are_one_text_in_their_order(tmp_path):
+    parts = {"b.txt": "\ufeffEin Öl", "a.txt": "ein Ei\n", "c.txt": ""}
+    for name, text in parts.items():
+        (tmp_path / name).write_bytes(text.encode())
+    found = inspect_text({name: tmp_path / name for name in parts})
+    assert found.arrays["text"].tobytes().decode() == "Ein Öl\nein Ei\n\n"
+
+
+def test_of_several_files_the_one_that_is_no_text_is_named_and_parts_are_refused(tmp_path):
+    files = written(tmp_path, b"good") | {"notes.txt": tmp_path / "notes"}
+    files["notes.txt"].write_bytes(b"good\nna\xefve\n")
+    with pytest.raises(UnreadableTable, match=r"line 2 of 'notes.txt'"):
+        inspect_text(files)
+    with pytest.raises(UnreadableTable, match="test and train") as refused:
+        inspect_text({"train.txt": files["text.txt"], "test.txt": files["text.txt"]})
+    assert refused.value.fault.code == "several_parts"
 
 
 @pytest.mark.parametrize(
