@@ -1,9 +1,15 @@
-"""What a person is told when a training does not fit."""
+"""What a person is told when a training does not fit, or its worker cannot do what it asks for."""
 
 from __future__ import annotations
 
-from api_schemas.jobs import Training
-from worker.trainer import less_memory
+from multiprocessing import Pipe
+
+from torch._inductor import config as inductor
+
+from api_schemas.jobs import JobSpec, Training
+from training.events import Points
+from worker.messages import Assignment, Failed
+from worker.trainer import less_memory, train
 
 
 def test_out_of_memory_names_what_would_fit_and_keeps_the_steps():
@@ -14,3 +20,38 @@ def test_out_of_memory_names_what_would_fit_and_keeps_the_steps():
 
 def test_what_is_used_up_already_is_not_suggested():
     assert less_memory(Training(batch_size=1, activation_checkpointing=True)) == "use a smaller network"
+
+
+def test_a_worker_without_a_compiler_says_so_before_the_first_step_and_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
+    spec = {"dataset": {"name": "iris"}, "model": {"name": "linear"}, "training": {"engine": "compiled"}}
+    ours, theirs = Pipe()
+    ours.send(assignment(spec, tmp_path))
+    with inductor.patch({"cpp.cxx": (None, str(tmp_path / "no-compiler")), "compile_threads": 1}):
+        train(theirs)
+    said = []
+    while ours.poll():
+        said.append(ours.recv())
+    assert isinstance(said[-1], Failed)
+    error = said[-1].error
+    assert error.code == "cannot_compile"
+    assert "No working C++ compiler" in error.message
+    assert "set training.engine to eager" in error.hint
+    assert not any(isinstance(message, Points) for message in said)
+
+
+def assignment(spec, folder):
+    return Assignment(
+        job_id="job_1",
+        spec=JobSpec.model_validate(spec),
+        dataset=None,
+        arrays=None,
+        checkpoint=None,
+        init=None,
+        folder=folder,
+        device="cpu",
+        gpu=None,
+        threads=1,
+        memory_bytes=None,
+        compiled=folder / "compiled",
+    )
