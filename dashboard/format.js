@@ -10,6 +10,13 @@ export function number(value, digits = 4) {
   return String(Number(value.toPrecision(digits)));
 }
 
+/** A large count in three digits, as 32.3 M. @param {number | null | undefined} count */
+export function many(count) {
+  if (count === null || count === undefined) return "–";
+  const unit = Math.min(5, Math.max(0, Math.floor(Math.log10(Math.max(1, count)) / 3)));
+  return `${number(count / 1000 ** unit, 3)}${["", " k", " M", " G", " T", " P"][unit]}`;
+}
+
 /** @param {number | null | undefined} share of 1 */
 export function percent(share) {
   return share === null || share === undefined ? "–" : `${(share * 100).toFixed(1)}%`;
@@ -46,3 +53,6 @@ export function ago(moment, now = Date.now()) {
 export function clock(moment) {
   return new Date(moment).toLocaleTimeString("en", { hour12: false });
 }
+
+/** @param {number} days since 1970-01-01 */
+export const day = (days) => new Date(days * 86_400_000).toISOString().slice(0, 10);

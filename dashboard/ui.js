@@ -36,21 +36,29 @@ export function Trouble({ problem }) {
   </div>`;
 }
 
+/** Enough of a file to know that it is there. */
+const FIRST_BYTE = { headers: { Range: "bytes=0-0" } };
+
 /**
  * A link to a file, which a tab shows or `save` saves. A link sends no key, so where one is kept the file is fetched with
- * it, and saved: a tab that opens after the answer came would be blocked as a pop-up.
+ * it, and saved: a tab that opens after the answer came would be blocked as a pop-up. What a worker has to make first is
+ * waited for here: a browser would save the answer that says so.
  *
- * @param {{href: string, name: string, save?: boolean, onProblem: (problem: import("./api.js").Problem | null) => void, children: any}} props
+ * @param {{href: string, name: string, save?: boolean, made?: boolean, onProblem: (problem: import("./api.js").Problem | null) => void,
+ *   children: any}} props
  */
-export function FileLink({ href, name, save, onProblem, children }) {
+export function FileLink({ href, name, save, made, onProblem, children }) {
   const [busy, setBusy] = useState(false);
   const fetchAndSave = async (/** @type {Event} */ event) => {
-    if (!storedKey()) return;
+    const keyed = storedKey() !== null;
+    if (!keyed && !made) return;
     event.preventDefault();
     if (busy) return;
     setBusy(true);
     try {
-      saveAs(name, await fetchFile(href));
+      const file = await fetchFile(href, keyed ? {} : FIRST_BYTE);
+      if (keyed) saveAs(name, file);
+      else download(href, name);
       announcement.value = `Saved ${name}`;
       onProblem(null);
     } catch (error) {
@@ -59,17 +67,22 @@ export function FileLink({ href, name, save, onProblem, children }) {
     setBusy(false);
   };
   const way = save || storedKey() ? { download: name } : { target: "_blank", rel: "noopener" };
-  return html`<a href=${href} ...${way} aria-busy=${busy} onClick=${fetchAndSave}>${children}</a>`;
+  return html`<a href=${href} ...${way} aria-busy=${busy} onClick=${fetchAndSave}>${children}${busy && made && " (a worker writes it…)"}</a>`;
 }
 
 /** @param {string} name @param {Blob} file */
 export function saveAs(name, file) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(file);
-  link.download = name;
-  link.click();
+  const address = URL.createObjectURL(file);
+  download(address, name);
   // Browsers read the address after the click; kept, it would hold the file in memory.
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
+/** @param {string} href @param {string} name */
+function download(href, name) {
+  const link = document.createElement("a");
+  Object.assign(link, { href, download: name });
+  link.click();
 }
 
 /** A button that copies text and says so. @param {{text: () => string, children: any}} props */

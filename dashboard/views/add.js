@@ -2,7 +2,7 @@
 // New data: files that are dropped, or a URL that a worker fetches; and what has to be said where they do not say it.
 
 import { html } from "htm/preact";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { call, idempotencyKey } from "../api.js";
 import { useFormats, useHosts } from "../catalog.js";
@@ -41,15 +41,10 @@ export function AddData({ work, onRead }) {
       work.say(share < 1 ? { said: `Sending ${names}: ${percent(share)}`, share } : { said: `Reading ${names}…` });
     work.attempt(`Sending ${names}…`, () => post({ form: formOf(chosen, said, formats), onSent }), onRead);
   };
-  const drop = (/** @type {DragEvent} */ event) => {
-    event.preventDefault();
-    over.value = false;
-    send([...(event.dataTransfer?.files ?? [])]);
-  };
+  useDrop(send, over);
   const isFault = (/** @type {(fault: import("../api.js").Fault) => boolean} */ test) => Boolean(work.problem?.faults.some(test));
 
-  return html`<label class=${`drop ${over.value ? "over" : ""}`} onDrop=${drop} onDragLeave=${() => (over.value = false)}
-      onDragOver=${(/** @type {Event} */ event) => { event.preventDefault(); over.value = true; }}>
+  return html`<label class=${`drop ${over.value ? "over" : ""}`}>
       <input type="file" multiple onChange=${(/** @type {any} */ event) => { send([...event.target.files]); event.target.value = ""; }} />
       <span>${work.doing?.said ?? html`Drop a table, arrays, images or a text here, or <u>choose files</u>`}</span>
       ${work.doing?.share !== undefined && html`<progress max="1" value=${work.doing.share} aria-label="Sent"></progress>`}
@@ -60,6 +55,28 @@ export function AddData({ work, onRead }) {
     ${files.value.length > 0 && isFault(({ pointer }) => pointer === "/image_size") && html`<${SizeForm} size=${[64, 64]} onSize=${(/** @type {[number, number]} */ size) => again.current({ size })} />`}
     ${files.value.length > 1 && files.value.every((file) => TABLES.includes(formatOf(file.name, formats)?.name ?? "")) && html`<${PartsForm} key=${files.value.map((file) => file.name).join("/")}
       files=${files.value} busy=${work.doing !== null} onParts=${(/** @type {string[]} */ parts) => again.current({ parts })} />`}`;
+}
+
+/** Take files that are dropped anywhere: a browser would leave the page for them. @param {(files: File[]) => void} onFiles @param {import("@preact/signals").Signal<boolean>} over */
+function useDrop(onFiles, over) {
+  const take = useRef(onFiles);
+  take.current = onFiles;
+  useEffect(() => {
+    const stopped = new AbortController();
+    const on = (/** @type {"dragover" | "dragleave" | "drop"} */ name, /** @type {(event: DragEvent) => void} */ act) =>
+      addEventListener(name, (event) => event.dataTransfer?.types.includes("Files") && act(event), { signal: stopped.signal });
+    on("dragover", (event) => {
+      event.preventDefault();
+      over.value = true;
+    });
+    on("dragleave", (event) => event.relatedTarget === null && (over.value = false));
+    on("drop", (event) => {
+      event.preventDefault();
+      over.value = false;
+      take.current([...(event.dataTransfer?.files ?? [])]);
+    });
+    return () => stopped.abort();
+  }, []);
 }
 
 /** @param {{onUrl: (url: string) => void}} props */

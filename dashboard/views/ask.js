@@ -7,11 +7,12 @@ import { useSignal } from "@preact/signals";
 import { call, fetchFile } from "../api.js";
 import { number } from "../format.js";
 import { asProblem } from "../live.js";
-import { modelColumns } from "../model_file.js";
+import { readModel } from "../model_file.js";
 import { announcement, saveAs, Trouble } from "../ui.js";
 
-/** A row of more columns is not typed by hand. */
-const MOST_TYPED = 40;
+/** A row of more numbers is typed as JSON, and of even more comes in a file. */
+const MOST_FIELDS = 40;
+const MOST_TYPED = 5000;
 /** Classes whose probabilities are shown, the likeliest first. */
 const SHOWN_CLASSES = 5;
 
@@ -68,33 +69,61 @@ function PromptForm({ job, busy, attempt }) {
 
 /** @param {Props} props */
 function Rows({ job, busy, attempt }) {
-  const columns = useSignal(/** @type {import("../model_file.js").ModelColumn[] | null} */ (null));
-  const example = useSignal(/** @type {Record<string, any>} */ ({}));
+  const model = useSignal(/** @type {{columns: import("../model_file.js").ModelColumn[], row: Record<string, any>} | null} */ (null));
   const answer = useSignal(/** @type {any} */ (null));
   useEffect(() => {
     attempt(async () => {
-      example.value = await firstRow(job.spec.dataset.id);
-      columns.value = await modelColumns(job.id);
+      const { columns, row } = await readModel(job.id);
+      const known = Object.entries(await firstRow(job.spec.dataset.id)).filter(([name]) => columns.some((column) => column.name === name && column.size === 1));
+      model.value = { columns, row: { ...row, ...Object.fromEntries(known) } };
     });
   }, [job.id]);
-  const submit = (/** @type {any} */ event) => {
-    event.preventDefault();
-    const given = new FormData(event.target);
-    const row = Object.fromEntries((columns.value ?? []).map((column, index) => [column.name, given.get(String(index)) || null]));
+  const ask = (/** @type {() => Record<string, any>} */ read) =>
     attempt(async () => {
-      answer.value = await predict(job.id, { rows: [row] });
+      answer.value = await predict(job.id, { rows: [read()] });
       announcement.value = `The model says ${answer.value.predictions[0]}`;
     });
-  };
-  const known = columns.value;
-  const typed = known && known.length <= MOST_TYPED && known.every((column) => column.size === 1);
-  return html`${typed && html`<form onSubmit=${submit}>
-      <div class="row-form">${known.map((column, index) => html`<label>${column.name} <${Cell} column=${column} place=${index} value=${example.value[column.name]} /></label>`)}</div>
-      <div class="line"><button class="primary" disabled=${busy}>${busy ? "Asking…" : "Predict"}</button></div>
-    </form>
+  const { columns, row } = model.value ?? { columns: [], row: {} };
+  const numbers = columns.reduce((sum, column) => sum + column.size, 0);
+  const Form = numbers === columns.length && numbers <= MOST_FIELDS ? Fields : Json;
+  return html`${numbers > 0 && numbers <= MOST_TYPED && html`<${Form} columns=${columns} row=${row} busy=${busy} ask=${ask} />
     ${answer.value && html`<${Answer} answer=${answer.value} />`}`}
     <${FileForm} job=${job} busy=${busy} attempt=${attempt} />`;
 }
+
+/** @typedef {{columns: import("../model_file.js").ModelColumn[], row: Record<string, any>, busy: boolean, ask: (read: () => Record<string, any>) => void}} RowProps */
+
+/** @param {RowProps} props */
+function Fields({ columns, row, busy, ask }) {
+  const submit = (/** @type {any} */ event) => {
+    event.preventDefault();
+    const given = new FormData(event.target);
+    ask(() => Object.fromEntries(columns.map((column, index) => [column.name, given.get(String(index)) || null])));
+  };
+  return html`<form onSubmit=${submit}>
+    <div class="row-form">${columns.map((column, index) => html`<label>${column.name} <${Cell} column=${column} place=${index} value=${row[column.name]} /></label>`)}</div>
+    <${PredictButton} busy=${busy} />
+  </form>`;
+}
+
+/** A row of many numbers, as the API takes it. @param {RowProps} props */
+function Json({ row, busy, ask }) {
+  const submit = (/** @type {any} */ event) => {
+    event.preventDefault();
+    const text = String(new FormData(event.target).get("row"));
+    ask(() => JSON.parse(text));
+  };
+  return html`<form onSubmit=${submit}>
+    <label>A row as JSON <textarea name="row" class="json" rows="6" spellcheck="false" required defaultValue=${linesOf(row)}></textarea></label>
+    <${PredictButton} busy=${busy} />
+  </form>`;
+}
+
+/** @param {Record<string, any>} row as JSON, a line for each column. */
+const linesOf = (row) => `{\n${Object.entries(row).map(([name, value]) => `  ${JSON.stringify(name)}: ${JSON.stringify(value)}`).join(",\n")}\n}`;
+
+/** @param {{busy: boolean}} props */
+const PredictButton = ({ busy }) => html`<div class="line"><button class="primary" disabled=${busy}>${busy ? "Asking…" : "Predict"}</button></div>`;
 
 /** @param {{column: import("../model_file.js").ModelColumn, place: number, value: any}} props */
 const Cell = ({ column, place, value }) =>
@@ -103,7 +132,7 @@ const Cell = ({ column, place, value }) =>
         ${column.fill !== null && html`<option value="">missing</option>`}
         ${column.categories.map((category) => html`<option value=${category} selected=${category === String(value)}>${category}</option>`)}
       </select>`
-    : html`<input type=${column.dates ? "date" : "number"} step="any" name=${place} required=${column.fill === null} defaultValue=${column.dates ? "" : value ?? ""} placeholder=${column.fill === null ? "" : "missing"} />`;
+    : html`<input type=${column.dates ? "date" : "number"} step="any" name=${place} required=${column.fill === null} defaultValue=${value ?? ""} placeholder=${column.fill === null ? "" : "missing"} />`;
 
 /** @param {{answer: any}} props */
 function Answer({ answer }) {
@@ -127,7 +156,7 @@ function FileForm({ job, busy, attempt }) {
       announcement.value = "Saved predictions.csv";
     });
   };
-  return html`<label class="line note">A table of rows to predict; it comes back with the answers in further columns
+  return html`<label class="line note">A table, arrays or a zip of images to predict; it comes back as a table with the answers
     <input type="file" aria-label="Rows to predict" disabled=${busy} onChange=${send} /></label>`;
 }
 

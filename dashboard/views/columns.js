@@ -5,7 +5,7 @@ import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { fetchFile } from "../api.js";
-import { number } from "../format.js";
+import { day, number } from "../format.js";
 import { Choice, Picture } from "../ui.js";
 
 const TYPES = ["numeric", "category", "text"];
@@ -15,6 +15,8 @@ const AS_THE_JOB = "as the job says";
 const MISSING = ["error", "mean", "median", "most_frequent", "indicator"];
 const MISSING_CATEGORIES = ["error", "most_frequent", "indicator"];
 
+/** Columns that are shown at once, here and as rows; with thousands a page would be slow. */
+export const MOST_COLUMNS = 200;
 /** Of the small histograms: pixels across, and the categories that have room there. */
 const BARS_WIDTH = 100;
 const MOST_BARS = 20;
@@ -28,6 +30,7 @@ const FEWEST_BARS = 5;
  */
 export function Columns({ known, change, choose, counted = false }) {
   const open = useSignal("");
+  const all = useSignal(false);
   if (known.format === "text") return html`<p class="note">A language model such as <code>gpt</code> learns what comes next in it.</p>`;
   const images = known.format === "images" && known.columns.find((/** @type {any} */ column) => column.type === "array");
   const toggle = (/** @type {string} */ name) => (open.value = open.value === name ? "" : name);
@@ -36,11 +39,12 @@ export function Columns({ known, change, choose, counted = false }) {
     <p class="note">Choose the column to predict.</p>
     <div class=${`table-scroll ${counted ? "whole" : ""}`}><table class="columns-table">
       <thead><tr><th scope="col">Target</th><th scope="col">Column</th>${counted && html`<th scope="col">Values</th>`}<th scope="col">Type</th><th scope="col">Use</th><th scope="col">Missing</th></tr></thead>
-      <tbody>${known.columns.map((/** @type {any} */ column) => html`<${Row} key=${column.name} column=${column} isTarget=${known.target === column.name} change=${change} choose=${choose}
+      <tbody>${known.columns.slice(0, all.value ? undefined : MOST_COLUMNS).map((/** @type {any} */ column) => html`<${Row} key=${column.name} column=${column} isTarget=${known.target === column.name} change=${change} choose=${choose}
           counted=${counted} isOpen=${open.value === column.name} toggle=${() => toggle(column.name)} />
         ${open.value === column.name && html`<tr key=${`${column.name} opened`}><td colspan="6"><${Picture} key=${known.version} path=${`/v1/datasets/${known.id}/columns/${encodeURIComponent(column.name)}/histogram.svg`}
           about=${`How often the values of ${column.name} occur`} /></td></tr>`}`)}</tbody>
-    </table></div>`;
+    </table></div>
+    ${!all.value && known.columns.length > MOST_COLUMNS && html`<button class="more" onClick=${() => (all.value = true)}>All ${number(known.columns.length)} columns</button>`}`;
 }
 
 /**
@@ -110,6 +114,3 @@ const about = (stats) =>
   stats.shape.length ? `${stats.shape.join(" × ")} numbers` :
   stats.dates && stats.minimum != null ? `${day(stats.minimum)} to ${day(stats.maximum)}` :
   stats.minimum != null && stats.maximum != null ? `${number(stats.minimum, 3)} to ${number(stats.maximum, 3)}` : `${number(stats.distinct)} values`;
-
-/** @param {number} days since 1970-01-01 */
-const day = (days) => new Date(days * 86_400_000).toISOString().slice(0, 10);

@@ -8,7 +8,7 @@ import { call } from "../api.js";
 import { useDataset } from "../dataset.js";
 import { number } from "../format.js";
 import { State, Trouble } from "../ui.js";
-import { Columns } from "./columns.js";
+import { Columns, MOST_COLUMNS } from "./columns.js";
 import { extent, Reading } from "./reading.js";
 
 /** @param {{id: string}} props */
@@ -55,10 +55,10 @@ function FirstRows({ known }) {
   }, [known.id, known.version]);
   const { columns = [], rows = [] } = preview.value ?? {};
   const sideOf = (/** @type {number} */ place) => (rows.some((row) => typeof row[place] === "number") ? "right" : "");
-  return rows.length > 0 && html`<section class="card" aria-label="First rows"><header><h2>First rows</h2></header>
+  return rows.length > 0 && html`<section class="card" aria-label="First rows"><header><h2>First rows</h2>${columns.length > MOST_COLUMNS && html`<small>the first ${MOST_COLUMNS} of ${number(columns.length)} columns</small>`}</header>
     <div class="table-scroll" tabindex="0"><table class="rows">
-      <thead><tr>${columns.map((name, place) => html`<th scope="col" class=${sideOf(place)}>${name}</th>`)}</tr></thead>
-      <tbody>${rows.map((row) => html`<tr>${row.map((value, place) => html`<td class=${sideOf(place)} title=${value}>${cell(value)}</td>`)}</tr>`)}</tbody>
+      <thead><tr>${columns.slice(0, MOST_COLUMNS).map((name, place) => html`<th scope="col" class=${sideOf(place)}>${name}</th>`)}</tr></thead>
+      <tbody>${rows.map((row) => html`<tr>${row.slice(0, MOST_COLUMNS).map((value, place) => html`<td class=${sideOf(place)} title=${value}>${cell(value)}</td>`)}</tr>`)}</tbody>
     </table></div>
   </section>`;
 }

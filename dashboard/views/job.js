@@ -6,14 +6,14 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { call, idempotencyKey } from "../api.js";
 import { arrange, Chart } from "../charts.js";
-import { ago, clock, duration, number, percent } from "../format.js";
+import { ago, clock, duration, many, number, percent } from "../format.js";
 import { asProblem, fetchCurves, follow } from "../live.js";
 import { bestOf, lossOf, scoresOf, takesLog, testsOf } from "../metrics.js";
 import { asCurl, leaves, pretty, shortSpec } from "../spec.js";
 import { announcement, Copy, FileLink, Picture, Progress, State, Trouble } from "../ui.js";
 import { Ask } from "./ask.js";
-import { ModelFiles } from "./models.js";
 import { draft } from "./new.js";
+import { Checkpoints, Model } from "./outcome.js";
 
 /** What can be asked of a job in each state. @type {Record<string, string[]>} */
 const ACTIONS = {
@@ -50,6 +50,10 @@ export function JobView({ id }) {
     <${Facts} job=${job} />
     <${Curves} id=${id} job=${job} series=${live.curves.value} />
     ${job.state === "succeeded" && html`<${Ask} key=${job.id} job=${job} />`}
+    <div class="columns outcome">
+      ${job.state === "succeeded" && html`<${Model} key=${job.id} job=${job} />`}
+      <${Checkpoints} job=${job} written=${live.events.value.filter((event) => event.type === "checkpoint").length} />
+    </div>
     <div class="columns">
       <${Spec} job=${job} />
       <${Events} events=${live.events.value} />
@@ -101,7 +105,7 @@ function Facts({ job }) {
     ...testsOf(metrics).map((key) => [key, number(metrics[key].last), "once, at the end"]),
     job.started_at && ["Time", duration((Date.parse(job.finished_at ?? new Date().toISOString()) - Date.parse(job.started_at)) / 1000),
       progress.samples_per_second ? `${number(Math.round(progress.samples_per_second))} rows/s` : `started ${ago(job.started_at)}`],
-    job.parameters !== null && ["Network", number(job.parameters), job.flops_per_step === null ? "parameters" : `parameters, ${number(job.flops_per_step, 3)} FLOPs a step`],
+    job.parameters !== null && ["Parameters", number(job.parameters), job.flops_per_step === null ? "" : `${many(job.flops_per_step)} FLOPs a step`],
     ["Attempt", job.attempt, job.environment?.device ?? job.worker ?? "waits for a worker"],
   ].filter(Boolean);
   return html`<section class="card facts-card" aria-label="Progress">
@@ -186,7 +190,6 @@ function Spec({ job }) {
     </header>
     <${Trouble} problem=${problem.value} />
     ${spec && html`<dl class="leaves">${leaves(spec).map(([path, value]) => html`<div><dt>${path}</dt><dd>${value}</dd></div>`)}</dl>`}
-    ${job.state === "succeeded" && html`<div class="note">Model: <${ModelFiles} job=${job.id} /></div>`}
     ${job.environment && html`<p class="note">torch ${job.environment.torch} · ${job.environment.device} · ${job.environment.threads} threads ·
       ${job.environment.deterministic ? " the same spec gives the same bits here" : " not deterministic"}</p>`}
   </section>`;
@@ -200,6 +203,7 @@ function Architecture({ job }) {
   const path = `/v1/jobs/${job.id}/architecture`;
   return html`<section class="card" aria-label="Architecture">
     <header><h2>Architecture</h2>
+      ${job.parameters !== null && html`<small>${number(job.parameters)} parameters${job.flops_per_step !== null && ` · ${many(job.flops_per_step)} FLOPs a step`}</small>`}
       <button aria-expanded=${open.value} onClick=${() => (open.value = !open.value)}>${open.value ? "Hide" : "Show"}</button>
       <span class="links" role="group" aria-label="Architecture as files">
         <${FileLink} href=${`${path}.svg`} name=${`${job.id}-architecture.svg`} onProblem=${onProblem}>SVG<//>${" "}

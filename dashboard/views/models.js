@@ -9,6 +9,8 @@ import { FileLink, Trouble } from "../ui.js";
 
 /** What a model is handed out as, and what its link says. */
 const FORMATS = { safetensors: "safetensors", zip: "zip with README", onnx: "ONNX", pt2: "torch.export" };
+/** Those that a worker makes when they are first asked for. */
+const MADE = ["onnx", "pt2"];
 
 export function ModelsView() {
   const { items, problem, more } = usePages("/v1/models");
@@ -54,7 +56,7 @@ export function ModelFiles({ job }) {
   const problem = useSignal(/** @type {import("../api.js").Problem | null} */ (null));
   return html`<span class="links" role="group" aria-label="Model as a file">
       ${Object.entries(FORMATS).map(([format, said]) => html`<${FileLink} href=${`/v1/jobs/${job}/model?format=${format}`}
-        name=${`${job}.${format}`} save onProblem=${(/** @type {import("../api.js").Problem | null} */ found) => (problem.value = found)}>${said}<//>`)}
+        name=${`${job}.${format}`} save made=${MADE.includes(format)} onProblem=${(/** @type {import("../api.js").Problem | null} */ found) => (problem.value = found)}>${said}<//>`)}
     </span>
     <${Trouble} problem=${problem.value} />`;
 }

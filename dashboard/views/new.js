@@ -6,7 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { signal, useSignal } from "@preact/signals";
 import { call, idempotencyKey } from "../api.js";
 import { EXAMPLES } from "../examples.js";
-import { duration, number, size } from "../format.js";
+import { duration, many, number, size } from "../format.js";
 import { asProblem, sleep } from "../live.js";
 import { locate, NotJson, patched, places, pretty } from "../spec.js";
 import { Trouble } from "../ui.js";
@@ -108,7 +108,7 @@ const Plan = ({ plan, onFix }) => html`<section class="card" aria-label="What wo
   <dl class="facts">
     <dt>Rows</dt><dd>${number(plan.train_rows)} train, ${number(plan.validation_rows)} validate${plan.test_rows ? `, ${number(plan.test_rows)} test` : ""}</dd>
     <dt>Steps</dt><dd>${number(plan.total_steps)} (${number(plan.steps_per_epoch)} an epoch)</dd>
-    <dt>Network</dt><dd>${number(plan.parameters)} parameters, ${number(plan.flops_per_step, 3)} FLOPs a step</dd>
+    <dt>Network</dt><dd>${number(plan.parameters)} parameters, ${many(plan.flops_per_step)} FLOPs a step</dd>
     <dt>Loss</dt><dd>${plan.spec.loss.name}</dd>
     <dt>Memory</dt><dd>about ${size(plan.memory_bytes)}</dd>
     <dt>Time</dt><dd>${duration(plan.seconds)} on one core, roughly</dd>

@@ -77,3 +77,17 @@ def open_page(chromium: Browser, anneal) -> Iterator[Callable[..., Page]]:
         context.close()
     assert not complaints
     assert not strangers
+
+
+@pytest.fixture(scope="session")
+def trained(anneal) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Train a job to its end and return it."""
+
+    def train(spec: dict[str, Any]) -> dict[str, Any]:
+        job = anneal.client.post("/v1/jobs", json=spec).raise_for_status().json()
+        while not job["terminal"]:
+            job = anneal.client.get(f"/v1/jobs/{job['id']}", headers={"Prefer": "wait=30"}).json()
+        assert job["state"] == "succeeded", job["error"]
+        return job
+
+    return train

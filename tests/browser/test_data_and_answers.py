@@ -8,7 +8,6 @@ import re
 import zipfile
 
 import numpy as np
-import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -43,20 +42,6 @@ def upload(page, *files):
     card = page.get_by_role("region", name="Your data")
     card.locator("input[type=file]").set_input_files(list(files))
     return card
-
-
-@pytest.fixture(scope="module")
-def trained(anneal):
-    """Train a job to its end and return it."""
-
-    def train(spec):
-        job = anneal.client.post("/v1/jobs", json=spec).raise_for_status().json()
-        while not job["terminal"]:
-            job = anneal.client.get(f"/v1/jobs/{job['id']}", headers={"Prefer": "wait=30"}).json()
-        assert job["state"] == "succeeded", job["error"]
-        return job
-
-    return train
 
 
 CORRECTED = """async () => {

@@ -8,6 +8,15 @@ from playwright.sync_api import expect
 
 from tests.browser.test_data_and_answers import file, rows, upload
 
+DROP = """([name, text]) => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([text], name));
+  const say = (type) => document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true }));
+  say("dragover");
+  say("drop");
+}"""
+"""What a browser says when a person drops a file."""
+
 
 def opened(open_page, anneal, name, content, **more):
     sent = anneal.client.post("/v1/datasets", files={"file": (name, content)}, data=more)
@@ -39,9 +48,10 @@ def test_what_a_column_is_for_is_corrected_on_its_page_and_a_job_on_it_begins_th
     expect(page.get_by_label("Use of farm")).to_have_value("group")
 
 
-def test_a_file_whose_name_does_not_tell_what_it_is_is_read_as_a_person_says(open_page):
+def test_a_file_that_is_dropped_and_whose_name_tells_nothing_is_read_as_a_person_says(open_page):
     page = open_page("#/new")
-    card = upload(page, file("levels.data", rows(0, 120)))
+    page.evaluate(DROP, ["levels.data", rows(0, 120).decode()])
+    card = page.get_by_role("region", name="Your data")
     expect(card.get_by_role("alert")).to_contain_text("does not tell")
     card.get_by_label("What it holds").select_option(".csv")
     card.get_by_role("button", name="Read it so").click()

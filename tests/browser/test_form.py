@@ -171,7 +171,7 @@ def enlarged(deployment, tmp_path: Path) -> str:
     return f"http://127.0.0.1:{settings.port}"
 
 
-def test_an_entry_that_is_added_is_in_schema_catalog_and_form(open_page, enlarged):
+def test_an_entry_that_is_added_is_in_schema_catalog_and_form(enlarged, open_page):
     page = open_page("#/catalog/optimizers/signum", at=enlarged)
     expect(page.get_by_role("main")).to_contain_text("It never comes to rest.")
     page.get_by_role("button", name="Use it in a new job").click()
