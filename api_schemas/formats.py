@@ -49,6 +49,11 @@ def endings() -> str:
     return f"{', '.join(_BY_ENDING)}, each also with {' or '.join(COMPRESSIONS)} behind it"
 
 
+def is_marker(filename: str) -> bool:
+    """Whether a file says something of those beside it and holds no data: `_SUCCESS` and checksums, as Spark has."""
+    return PurePath(filename).name.startswith(("_", "."))
+
+
 def format_of(filenames: list[str]) -> Format:
     """What all files are, by their names.
 

@@ -8,7 +8,7 @@ import pytest
 
 from api_schemas.datasets import Format
 from api_schemas.errors import InvalidRequest
-from api_schemas.formats import COMPRESSIONS, FORMATS, format_of
+from api_schemas.formats import COMPRESSIONS, FORMATS, format_of, is_marker
 
 
 def test_every_format_is_described_once():
@@ -25,6 +25,11 @@ def test_an_ending_tells_the_format_compressed_or_in_capitals_too(name, format_)
 
 def test_the_files_of_mnist_are_known_by_their_own_names():
     assert format_of(["train-images-idx3-ubyte.gz", "train-labels.idx1-ubyte"]) == "idx"
+
+
+def test_what_spark_and_others_put_beside_the_data_is_told_from_it():
+    assert all(map(is_marker, ["_SUCCESS", "out/_committed_17", ".part-00000.snappy.parquet.crc", "._data.csv"]))
+    assert not any(map(is_marker, ["part-00000.snappy.parquet", "data_1.csv", "_out/part-0.csv"]))
 
 
 @pytest.mark.parametrize(

@@ -93,8 +93,8 @@ def told(tmp_path_factory):
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_a_script_of_several_files_takes_them_all_and_keeps_their_parts(tmp_path, form):
     frame = pl.DataFrame(table()).drop("remark", "").rename({" size ": "size"})
-    files = {f"{part}.{form}": tmp_path / f"{part}.{form}" for part in ("train", "test")}
-    for path, rows in zip(files.values(), (frame[:40], frame[40:]), strict=True):
+    files = {f"{part}.{form}": tmp_path / f"{part}.{form}" for part in ("train", "test", "test-2")}
+    for path, rows in zip(files.values(), (frame[:40], frame[40:], frame[:0]), strict=True):
         rows.write_csv(path) if form == "csv" else rows.write_parquet(path)
     found = inspect_tables(files, form, [choice for choice in CHOICES if choice.name != "remark"])
     uploaded = [{"name": name, "sha256": "", "bytes": 0} for name in files]

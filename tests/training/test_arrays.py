@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import os
 import pickle
 import struct
@@ -219,15 +220,19 @@ def test_images_of_several_sizes_are_resized_when_asked_or_nearly_all_agree(insp
     assert refused.value.fault.pointer == "/image_size"
 
 
-def _png_of(width, height):
-    """The header of a PNG, and a little of its pixels."""
+def _png_of(width, height, *more):
+    """The header of a PNG, one chunk more if that is given, and a little of its pixels."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    header, added = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0), chunk(*more) if more else b""
     return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + added
+        + chunk(b"IDAT", zlib.compress(bytes(1000)))
+        + chunk(b"IEND", b"")
     )
 
 
@@ -246,6 +251,26 @@ def _claiming(shape):
     """An NPZ whose array says that it is larger than it is."""
     header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
     return zipped({"x.npy": b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + bytes(80)})
+
+
+def _safetensors(header, data=bytes(16)):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def _links():
+    """A zip whose images are links to a file of the machine."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in ("a/1.png", "b/2.png"):
+            link = zipfile.ZipInfo(name)
+            link.create_system, link.external_attr = 3, 0o120777 << 16
+            archive.writestr(link, "/etc/passwd")
+    return file.getvalue()
+
+
+def _array_of(shape, *offsets):
+    return {"dtype": "F32", "shape": shape, "data_offsets": offsets}
 
 
 HOSTILE = {
@@ -267,6 +292,26 @@ HOSTILE = {
     "NaN in an image": ("npz", {"a.npz": _npz(x=np.full((3, 2, 2), np.nan))}, "not_finite"),
     "two files of arrays": ("npz", {"a.npz": b"1", "b.npz": b"2"}, "several_files"),
     "safetensors that are none": ("safetensors", {"a.safetensors": b"\xff" * 100}, "not_safetensors"),
+    "safetensors with a header beyond the file": (
+        "safetensors",
+        {"a.safetensors": struct.pack("<Q", 2**62) + b"{}"},
+        "not_safetensors",
+    ),
+    "safetensors whose arrays overlap": (
+        "safetensors",
+        {"a.safetensors": _safetensors({"x": _array_of([2, 2], 0, 16), "y": _array_of([2], 8, 16)})},
+        "not_safetensors",
+    ),
+    "safetensors of 2**64 numbers in 16 bytes": (
+        "safetensors",
+        {"a.safetensors": _safetensors({"x": _array_of([2**32, 2**32], 0, 16)})},
+        "not_safetensors",
+    ),
+    "a safetensors header that nests without end": (
+        "safetensors",
+        {"a.safetensors": _safetensors(b'{"a":' * 100_000 + b"1" + b"}" * 100_000)},
+        "not_safetensors",
+    ),
     "IDX cut short": ("idx", {"a.idx": idx(IMAGES)[:-1]}, "truncated"),
     "IDX of 4 GB in 20 bytes": ("idx", {"a.idx": struct.pack(">HBBII", 0, 8, 2, 65536, 65536)}, "truncated"),
     "IDX beyond all limits": ("idx", {"a.idx": struct.pack(">HBBIII", 0, 8, 3, *[2**32 - 1] * 3)}, "too_large"),
@@ -290,6 +335,18 @@ HOSTILE = {
     "pixels that are missing": ("images", {"a.zip": zipped({"a/1.png": _png_of(100, 100)})}, "damaged_image"),
     "text that calls itself an image": ("images", {"a.zip": zipped({"a/1.png": b"hello"})}, "not_an_image"),
     "images without folders": ("images", {"a.zip": zipped({"1.png": picture(IMAGES[0])})}, "no_images"),
+    "a zip in a zip": ("images", {"a.zip": zipped({"a/1.zip": zipped({"a/1.png": picture(IMAGES[0])})})}, "no_images"),
+    "links to a file of the machine": ("images", {"a.zip": _links()}, "not_an_image"),
+    "a drawing": (
+        "images",
+        {"a.zip": zipped({"a/1.png": b"<svg xmlns='http://www.w3.org/2000/svg'/>", "b/2.png": picture(IMAGES[0])})},
+        "not_an_image",
+    ),
+    "a PNG that says 200 MB about itself": (
+        "images",
+        {"a.zip": zipped({"a/1.png": _png_of(8, 8, b"zTXt", b"k\0\0" + zlib.compress(bytes(200 << 20)))})},
+        "damaged_image",
+    ),
     "no image": ("images", {"a.zip": zipped({"a/1.txt": b"hello"})}, "no_images"),
     "16 bits a pixel": ("images", {"a.zip": zipped({"a/1.png": picture(np.zeros((4, 4), np.uint16))})}, "not_8_bit"),
 }

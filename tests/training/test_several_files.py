@@ -34,6 +34,14 @@ def test_files_that_are_not_are_one_after_the_other(upload):
     np.testing.assert_array_equal(found.arrays["y"], [1, 2])
 
 
+def test_files_without_rows_are_passed_over_where_others_have_some(upload):
+    found = upload({"part-0.csv": "x,y\n", "part-1.csv": "x,y\na,2\n", "part-2.csv": "x,y\n"})
+    assert found.rows == 1
+    with pytest.raises(UnreadableTable) as refused:
+        upload({"part-0.csv": "x,y\n", "part-1.csv": "x,y\n"})
+    assert refused.value.fault.code == "no_rows"
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [

@@ -63,10 +63,10 @@ def joined(tables: Sequence[dict[str, pl.Series]], parts: Sequence[str]) -> dict
     """The rows of several tables one after the other, by column.
 
     Args:
-        tables: of the same columns, in any order.
+        tables: of the same columns, in any order; one without rows has columns of any type.
         parts: which part each of them is, for the column `split`; none where they are not told apart.
     """
-    columns = {name: pl.concat([table[name] for table in tables]) for name in tables[0]}
+    columns = {name: pl.concat([table[name] for table in tables if len(table[name])]) for name in tables[0]}
     if parts:
         rows = [len(next(iter(table.values()))) for table in tables]
         columns["split"] = pl.Series(np.repeat(parts, rows), dtype=pl.String)

@@ -30,7 +30,8 @@ def inspect_tables(
 ) -> Inspection:
     """Read files of the same columns as one table, row after row in the order of the files.
 
-    Where their names say so, as in `train.csv` and `test.csv`, a column `split` holds the part of each row.
+    Files without a row, as Spark writes them, are passed over where others have some. Where their names say so, as in
+    `train.csv` and `test.csv`, a column `split` holds the part of each row.
 
     Args:
         files: where each lies, by what it was called.
@@ -43,15 +44,37 @@ def inspect_tables(
     Raises:
         UnreadableTable: when one cannot be used, columns do not agree, or a choice does not fit them.
     """
+    if len(files) == 1:
+        return describe(read(next(iter(files.values())), format, limits, tell), choices, target)
+    return describe(_joined(_read(files, format, limits, tell)), choices, target)
+
+
+def _read(
+    files: Mapping[str, Path],
+    format_: Format,
+    limits: Limits,
+    tell: Callable[[int], None],
+) -> dict[str, RawTable]:
+    """The tables by their files' names, but for those without rows.
+
+    Raises:
+        UnreadableTable: as `inspect_tables`, and when none has rows.
+    """
     tables = dict[str, RawTable]()
-    rows = 0
+    rows, empty = 0, None
     for name, path in files.items():
         left = replace(limits, rows=limits.rows - rows)
-        tables[name] = read(path, format, left, lambda count, before=rows: tell(before + count))
-        rows += len(tables[name].row_numbers)
-    if len(tables) == 1:
-        return describe(next(iter(tables.values())), choices, target)
-    return describe(_joined(tables), choices, target)
+        try:
+            tables[name] = read(path, format_, left, lambda count, before=rows: tell(before + count))
+        except UnreadableTable as error:
+            if error.fault.code != "no_rows":
+                raise
+            empty = error
+        else:
+            rows += len(tables[name].row_numbers)
+    if empty and not tables:
+        raise empty
+    return tables
 
 
 def _joined(tables: Mapping[str, RawTable]) -> RawTable:
