@@ -55,12 +55,14 @@ def deal_groups(sizes: Sequence[int], validation: float, test: float, seed: int)
     parts = [0] * len(sizes)
     missing = list(wanted)
     for group in order:
+        if max(missing[1:]) <= 0:
+            break  # the others train
         part = next((part for part in (1, 2) if missing[part] > 0 and 2 * missing[part] >= sizes[group]), 0)
         parts[group] = part
         missing[part] -= sizes[group]
     for part in (1, 2):
-        training = [group for group in order if parts[group] == 0]
-        if wanted[part] and part not in parts and training:
+        if wanted[part] and part not in parts and 0 in parts:
+            training = [group for group in order if parts[group] == 0]
             parts[min(training, key=sizes.__getitem__)] = part
     return parts
 

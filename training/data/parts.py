@@ -26,11 +26,11 @@ def split_dataset(
     columns = dataset.columns if dataset else []
     column = next((column for column in columns if column.name == split.column), None)
     values = arrays[column.name] if arrays is not None and column else None
+    if split.method == "grouped" and values is not None:
+        return split_by_group(values, split.validation, split.test, split.seed)
     _, validation, test = part_rows(split, columns, len(target))
     if split.method == "time":
         return split_by_time(len(target), validation, test, values)
-    if split.method == "grouped" and values is not None:
-        return split_by_group(values, split.validation, split.test, split.seed)
     strata = target if classes else None
     if split.method == "column" and column and values is not None:
         return split_by_part(_given_parts(column, values, split), validation, split.seed, strata)

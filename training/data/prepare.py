@@ -18,13 +18,10 @@ from api_schemas.plan import feature_columns, input_shape, output_width
 from api_schemas.text import text_of
 from training.build import build, resolve
 from training.data.parts import codes_of, split_dataset
-from training.data.preparation import BadData, Description, Feature, Preparation, fit
+from training.data.preparation import BLOCK_NUMBERS, BadData, Description, Feature, Preparation, fit
 from training.data.prepare_text import TextPreparation, prepare_text
 
 __all__ = ["BadData", "Data", "Part", "prepare"]
-
-_BLOCK_NUMBERS = 1 << 19
-"""What is prepared at a time: as float64, 4 MiB, which stays in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +145,7 @@ def _inputs(table: _Table, preparation: Preparation, rows: np.ndarray, dtype: to
     """The network's inputs (rows, inputs), some rows at a time: whole, their float64 would take twice the result."""
     width = preparation.shape.width
     made = torch.empty((len(rows), width), dtype=dtype)
-    step = max(1, _BLOCK_NUMBERS // width)
+    step = max(1, BLOCK_NUMBERS // width)
     for start in range(0, len(rows), step):
         block = rows[start : start + step]
         raw = {feature.name: feature.values[block] for feature in table.features}
