@@ -36,6 +36,7 @@ from service import (
     pages,
     predictions,
     problems,
+    uploads,
 )
 from service.gateway import Doors, Gateway
 from service.limits import BodyLimit
@@ -85,6 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
         curves,
         events,
         fetches,  # before the uploads, which are of the same path
+        uploads,
         datasets,
         histograms,
         model_files,

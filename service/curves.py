@@ -17,8 +17,10 @@ from service.plot import curve_svg
 from service.plot_paper import png
 from service.problems import documented
 from service.replies import KnownDependency, etag, in_thread, reply, unchanged
+from service.waiting import newest
 from storage import jobs
 from storage.curves import read_metrics, stream_points
+from storage.versions import job_standing
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["curves"], responses=documented(404))
 
@@ -43,10 +45,7 @@ async def get_metrics(
 ) -> Response:
     """The curves of a job while they grow. Ranges are inclusive; too many points are given in buckets."""
     wanted = _series_keys(keys)
-    version = await in_thread(lambda: jobs.get_version(gateway.database, project, job_id))
-    if known.wait_seconds and known.has(version):
-        await gateway.watch.change(job_id, version, known.wait_seconds)
-        version = await in_thread(lambda: jobs.get_version(gateway.database, project, job_id))
+    version = await newest(gateway, known, job_id, lambda: job_standing(gateway.database, project, job_id))
     if known.has(version):
         return unchanged(version)
     metrics, version = await in_thread(
@@ -102,7 +101,7 @@ def _picture(
     project: ProjectDependency,
     known: KnownDependency,
 ) -> Response:
-    version = jobs.get_version(gateway.database, project, job_id)
+    version = job_standing(gateway.database, project, job_id).version
     if known.has(version):
         return unchanged(version)
     metrics, version = read_metrics(gateway.database, project, job_id, max_points=_PICTURE_POINTS)
@@ -122,7 +121,7 @@ def _stream(
     keys: str | None,
 ) -> Response:
     wanted = _series_keys(keys)
-    jobs.get_version(gateway.database, project, job_id)  # a job that does not exist is a 404, not an empty file
+    job_standing(gateway.database, project, job_id)  # a job that does not exist is a 404, not an empty file
     points = stream_points(gateway.database, project, job_id, wanted)
     media_type = "text/csv" if form == "csv" else "application/jsonl"
     headers = {"Content-Disposition": f'attachment; filename="{job_id}.{form}"'}

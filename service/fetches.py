@@ -5,37 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.routing import Match
-from starlette.types import Scope
 
 from api_schemas.datasets import DatasetFile, Format
 from api_schemas.errors import Fault, InvalidRequest
 from api_schemas.formats import format_of
 from api_schemas.sources import DatasetByUrl, locate
+from service.bodies import JsonRoute
 from service.gateway import GatewayDependency, IdempotencyKey, ProjectDependency
 from service.replies import in_thread, reply
 from storage import datasets
 from storage.datasets import NewDataset
 from storage.idempotency import Once
 
-
-class JsonRoute(APIRoute):
-    """A route for JSON bodies only; the next route of the same path takes the others."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
-        return super().matches(scope) if kind == "application/json" else (Match.NONE, {})
-
-
 router = APIRouter(prefix="/v1/datasets", route_class=JsonRoute)
 
 BODY: dict[str, Any] = {
     "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/DatasetByUrl"}}}}
 }
-"""What the description of the other route says of this one, for a path and method are described once."""
+"""What the description of the route for forms says of this one, for a path and method are described once."""
 
 
 @router.post("", status_code=202, response_model=None, include_in_schema=False)

@@ -20,12 +20,14 @@ from script.program import write_script
 from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
 from service.problems import documented
 from service.replies import Cursor, KnownDependency, Limit, Text, document, in_thread, page, reply, unchanged
+from service.waiting import newest
 from service.warm_start import initial_weights
 from storage import jobs
 from storage.datasets import get_dataset
 from storage.idempotency import Once
 from storage.jobs import JobFilter
 from storage.pages import Sort
+from storage.versions import job_standing
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=documented(404))
 
@@ -108,12 +110,7 @@ async def get_job(
     job_id: str, gateway: GatewayDependency, project: ProjectDependency, known: KnownDependency
 ) -> Response:
     """One job. A poll with `If-None-Match` is cheap; `Prefer: wait=30` waits for change."""
-    version = await in_thread(lambda: jobs.get_version(gateway.database, project, job_id))
-    if known.wait_seconds and (known.has(version) or not known.compares):
-        job = await in_thread(lambda: jobs.get_job(gateway.database, project, job_id))
-        if not job.terminal:
-            await gateway.watch.change(job_id, version, known.wait_seconds)
-            version = await in_thread(lambda: jobs.get_version(gateway.database, project, job_id))
+    version = await newest(gateway, known, job_id, lambda: job_standing(gateway.database, project, job_id))
     if known.has(version):
         return unchanged(version)
     job = await in_thread(lambda: jobs.get_job(gateway.database, project, job_id))

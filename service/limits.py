@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_schemas.errors import PayloadTooLarge
+from service.bodies import media_type
 from service.problems import render
 
 
@@ -20,7 +21,7 @@ class BodyLimit:
     Args:
         app: what is protected.
         most_bytes: of a body.
-        uploads: paths at which a multipart body may bring a file.
+        uploads: paths at which a body that is not JSON brings a file.
         most_upload_bytes: of such a body.
     """
 
@@ -33,9 +34,9 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        # Only a multipart body is written to the disk as it comes; any other is held in memory.
-        multipart = headers.get("content-type", "").lower().startswith("multipart/form-data")
-        most = self._most_upload_bytes if multipart and self._uploads.fullmatch(scope["path"]) else self._most_bytes
+        # JSON is held in memory; what else these paths take is written to the disk as it comes.
+        file = media_type(scope) != "application/json" and self._uploads.fullmatch(scope["path"])
+        most = self._most_upload_bytes if file else self._most_bytes
         announced = headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > most:
             await render(_too_large(most))(scope, receive, send)

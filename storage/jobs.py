@@ -14,7 +14,7 @@ from api_schemas.datasets import Upload
 from api_schemas.errors import Conflict
 from api_schemas.ids import new_id
 from api_schemas.jobs import HELD, TERMINAL, Event, Job, JobState, Plan, Progress, Transition
-from storage.database import Database, by_id, fetch, now, owned
+from storage.database import Database, fetch, now, owned
 from storage.events import move, read_events, read_transitions
 from storage.idempotency import Once, once
 from storage.models import refuse_named
@@ -62,18 +62,6 @@ def get_job(database: Database, project: str, job_id: str) -> Job:
     """
     with database.read() as session:
         return _job(session, fetch(session, JobRow, project, job_id))
-
-
-def get_version(database: Database, project: str, job_id: str) -> int:
-    """The job's version alone, which is all that a poll needs.
-
-    Raises:
-        NotFound: this project has no such job.
-    """
-    with database.read() as session:
-        query = by_id(JobRow, project, job_id).with_only_columns(JobRow.version)
-        found = session.scalar(query)
-        return fetch(session, JobRow, project, job_id).version if found is None else found
 
 
 def get_events(database: Database, project: str, job_id: str, after: int, limit: int) -> tuple[Job, list[Event]]:

@@ -63,7 +63,8 @@ def list_models(
     """A page of names, the newest first, and the cursor of the next page."""
     with database.read() as session:
         rows, following = read_page(session, owned(ModelRow, project), ModelRow.id, limit=limit, cursor=cursor)
-        return [_model_of(row, _versions(session, row)) for row in rows], following
+        versions = _versions_of(session, rows)
+        return [_model_of(row, versions[row.id]) for row in rows], following
 
 
 def job_of(database: Database, project: str, reference: str) -> str:
@@ -140,8 +141,16 @@ def _version(session: Session, project: str, reference: str) -> tuple[ModelRow, 
 
 def _versions(session: Session, row: ModelRow) -> list[ModelVersionRow]:
     """The versions of a name, newest first."""
-    query = select(ModelVersionRow).where(ModelVersionRow.model_id == row.id)
-    return list(session.scalars(query.order_by(ModelVersionRow.number.desc())))
+    return _versions_of(session, [row])[row.id]
+
+
+def _versions_of(session: Session, rows: Sequence[ModelRow]) -> dict[str, list[ModelVersionRow]]:
+    """The versions of several names by the ids of their rows, read at once."""
+    found: dict[str, list[ModelVersionRow]] = {row.id: [] for row in rows}
+    query = select(ModelVersionRow).where(ModelVersionRow.model_id.in_(found))
+    for version in session.scalars(query.order_by(ModelVersionRow.number.desc())):
+        found[version.model_id].append(version)
+    return found
 
 
 def _model_of(row: ModelRow, versions: Sequence[ModelVersionRow]) -> RegisteredModel:

@@ -3,11 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select, union_all
 
-from storage.database import Database
+from api_schemas.jobs import TERMINAL
+from storage.database import Database, by_id, fetch
 from storage.tables import DatasetRow, JobRow, ModelTaskRow
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far an object has come."""
+
+    version: int
+    ended: bool
+    """Whether the version is its last, or waits for somebody to change it."""
+
+
+def job_standing(database: Database, project: str, job_id: str) -> Standing:
+    """A job's version alone, which is all that a poll needs.
+
+    Raises:
+        NotFound: this project has no such job.
+    """
+    version, state = _read(database, JobRow, project, job_id)
+    return Standing(version, state in TERMINAL)
+
+
+def dataset_standing(database: Database, project: str, dataset_id: str) -> Standing:
+    """A dataset's version alone.
+
+    Raises:
+        NotFound: this project has no such dataset.
+    """
+    version, state = _read(database, DatasetRow, project, dataset_id)
+    return Standing(version, state != "processing")
+
+
+def _read(database: Database, table: type[JobRow | DatasetRow], project: str, identifier: str) -> tuple[int, str]:
+    with database.read() as session:
+        query = by_id(table, project, identifier).with_only_columns(table.version, table.state)
+        found = session.execute(query).one_or_none()
+        if found is None:
+            row = fetch(session, table, project, identifier)  # says that there is none
+            return row.version, row.state
+        return found.tuple()
 
 
 def read_versions(database: Database, identifiers: Sequence[str]) -> dict[str, int]:

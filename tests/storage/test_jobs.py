@@ -18,6 +18,7 @@ from storage.database import now
 from storage.idempotency import LIFETIME, Once, forget_expired
 from storage.jobs import JobFilter
 from storage.tables import IdempotencyRow
+from storage.versions import job_standing
 
 DIGITS = {"dataset": {"name": "digits"}}
 PLAN = make_plan(JobSpec.model_validate(DIGITS), None)
@@ -123,7 +124,7 @@ def test_a_tag_may_be_called_anything(database, submit, name):
 
 def test_what_another_project_owns_is_not_there(database, submit):
     job = submit("theirs")
-    for look in (jobs.get_job, jobs.get_version, jobs.cancel, jobs.pause, jobs.resume, jobs.delete_job):
+    for look in (jobs.get_job, job_standing, jobs.cancel, jobs.pause, jobs.resume, jobs.delete_job):
         with pytest.raises(NotFound):
             look(database, "mine", job.id)
     assert listed(database, "mine") == []
@@ -132,7 +133,7 @@ def test_what_another_project_owns_is_not_there(database, submit):
 
 @pytest.mark.parametrize("job_id", ["", "nonsense", "job_\0", "\0", "ü"])
 def test_an_id_that_none_can_be_is_not_found(database, job_id):
-    for look in (jobs.get_job, jobs.get_version, jobs.cancel):
+    for look in (jobs.get_job, job_standing, jobs.cancel):
         with pytest.raises(NotFound):
             look(database, "default", job_id)
 
