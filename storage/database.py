@@ -20,7 +20,6 @@ from storage.tables import Owned, Table
 OwnedT = TypeVar("OwnedT", bound=Owned)
 
 _BUSY_SECONDS = 5
-_POSTGRES_LIMITS = "-c idle_in_transaction_session_timeout=30000 -c lock_timeout=5000 -c statement_timeout=30000"
 
 
 class Database:
@@ -156,5 +155,6 @@ def _sqlite_engine(url: str) -> Engine:
 
 
 def _postgres_engine(url: str) -> Engine:
-    limits = {"connect_timeout": 3, "options": _POSTGRES_LIMITS}
-    return create_engine(url, connect_args=limits, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_timeout=5)
+    from storage.postgres import postgres_engine  # noqa: PLC0415  # whoever has SQLite needs no psycopg
+
+    return postgres_engine(url)
