@@ -18,6 +18,8 @@ CMD ["python", "-m", "service"]
 
 # For a smaller image without CUDA, build with `--build-arg PIP_EXTRA_INDEX_URL=` and an index of torch for the CPU.
 FROM base AS worker
+# What a network is compiled with.
+RUN apt-get update && apt-get install --yes --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
 ARG PIP_EXTRA_INDEX_URL
 RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt '.[worker]'
 USER anneal

@@ -84,7 +84,7 @@ def _predict(subject: Subject, wanted: set[str]) -> list[str]:
     if subject.text:
         lengths = ["    lengths = tokenizer.lengths[targets]"] if "lengths" in wanted else []
         return ["    targets = y.flatten().cpu().numpy()", *lengths] if {"targets", "lengths"} & wanted else []
-    predicted = 'criterion.predict(scores.to("cpu", torch.float64)).numpy()'
+    predicted = "criterion.predict(scores.cpu().double()).numpy()"
     if subject.classify:
         named = ["    predictions = probabilities.argmax(axis=1)"] if "predictions" in wanted else []
         if "likelihoods" in wanted:

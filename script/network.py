@@ -26,7 +26,8 @@ def write_network(page: Page, subject: Subject) -> None:
         page.code(page.line("", Call("training.transfer.take_weights", taken)))
     loss = spec.model.criterion(subject.loss)
     if "class_counts" in names_in(loss):
-        page.code(f"class_counts = y_train.bincount(minlength={subject.classes})")
+        classes = "y_train.cpu()" if subject.on_gpu else "y_train"
+        page.code(f"class_counts = {classes}.bincount(minlength={subject.classes})")
     # The weights of classes have a type and a device; other losses hold plain numbers.
     weighted = any(call.kwargs.get("class_weights") is not None for call in (loss, *loss.args))
     device = "device, " if subject.on_gpu else ""

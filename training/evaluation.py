@@ -41,7 +41,7 @@ def evaluate(
         return _of_text(model, loss, part, data.preparation, metrics)
     said = scores(model, part.x)
     model.train()
-    predicted = loss.predict(said.to("cpu", torch.float64)).numpy()
+    predicted = loss.predict(said.cpu().double()).numpy()
     if data.classes:
         likelihoods = predicted[np.arange(len(part.targets)), part.targets]
         known = {"targets": part.targets, "probabilities": predicted, "predictions": predicted.argmax(axis=1)}

@@ -59,7 +59,7 @@ def judge_tokens(model: nn.Module, loss: ClassLoss, x: Tensor, y: Tensor) -> tup
     for rows, wanted in zip(x.split(size), y.split(size), strict=True):
         scores = model(rows)
         losses.append(loss(scores, wanted).item() * len(rows) / len(x))
-        probabilities = loss.predict(scores.to("cpu", torch.float64))
+        probabilities = loss.predict(scores.cpu().double())
         predictions.append(probabilities.argmax(dim=1))
         likelihoods.append(probabilities.gather(1, wanted.flatten().cpu()[:, None])[:, 0])
     return sum(losses), torch.cat(predictions).numpy(), torch.cat(likelihoods).numpy()
