@@ -29,6 +29,7 @@ from storage.settings import Settings
 from training.data.refusal import Limits
 from worker.hearing import LOST, Bounds, Report, hear, reported
 from worker.messages import Fetching, Found, Reading, UploadedFile
+from worker.process import wait_until_warm
 
 log = structlog.get_logger()
 
@@ -41,6 +42,7 @@ def inspect_dataset(
     database: Database, artifacts: Artifacts, settings: Settings, dataset_id: str, fetcher: str = FETCH
 ) -> None:
     """Fetch a dataset that is not here yet, read it, each in a process of its own, and store what stands in it."""
+    wait_until_warm()
     inspection = claim_inspection(database, dataset_id, settings.lease_seconds)
     if inspection is None:
         return

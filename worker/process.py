@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import threading
+from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from storage.parents import die_with_parent
 
 _CONTEXT = multiprocessing.get_context("forkserver")
+_REST_SECONDS = 10.0
 
 
 def warm_up() -> None:
@@ -23,6 +25,16 @@ def warm_up() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _CONTEXT.set_forkserver_preload(["worker.warm"])
     forkserver.ensure_running()
+
+
+@cache
+def wait_until_warm() -> None:
+    """Return once children are forked at once: what is claimed for one would else run out while torch is imported."""
+    Child("worker.process:rest").end(_REST_SECONDS)
+
+
+def rest(_line: Connection) -> None:
+    """Do nothing."""
 
 
 class Child:
