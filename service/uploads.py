@@ -15,7 +15,7 @@ from starlette.responses import Response
 from api_schemas.base import Label
 from api_schemas.datasets import ColumnChoice, ColumnChoices, Dataset, DatasetFile
 from api_schemas.errors import InvalidRequest, MalformedRequest
-from api_schemas.formats import endings, format_of
+from api_schemas.formats import endings, format_of, is_marker
 from service import fetches
 from service.bodies import FileRoute, media_type
 from service.dataset_work import until_read
@@ -91,6 +91,7 @@ async def upload_dataset(
 
     A worker reads them; where an upload takes it seconds, the answer has what it found.
     """
+    file = [part for part in file if not is_marker(part.filename or "")] or file
     choices = _choices(columns, image_size)
     format_ = format_of([part.filename or "" for part in file])
     label = _label(name or file[0].filename or "untitled")
