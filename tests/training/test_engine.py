@@ -14,7 +14,10 @@ from tests.script.runs import run_all
 from tests.training.test_autocast import networks
 from training.events import CheckpointDue, Evaluation, Points
 
-pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="a network is compiled with g++")
+pytestmark = [
+    pytest.mark.skipif(shutil.which("g++") is None, reason="a network is compiled with g++"),
+    pytest.mark.timeout(1800),  # a compiler on a busy machine
+]
 COMPILED = {"engine": "compiled", "epochs": 2, "batch_size": 60}
 OF_TWO_SIZES = {
     "split": {"test": 0.1},
