@@ -9,7 +9,7 @@ from api_schemas.errors import Unavailable
 from embedded.errors import CannotStart
 from storage.database import Database
 from storage.keys import DEFAULT_PROJECT
-from storage.migrations import current, newest, upgrade
+from storage.migrations import current, is_ahead, newest, upgrade, what_differs
 from storage.workers import list_workers
 
 
@@ -21,10 +21,8 @@ def migrate(database: Database) -> None:
     """
     try:
         found = current(database)
-        if found is not None and found > newest():
-            raise CannotStart(
-                f"the database is of a newer Anneal (schema {found}); run that, or choose another database"
-            )
+        if is_ahead(found):
+            raise CannotStart(what_differs(found))
         if found != newest():
             upgrade(database.url)
     except (Unavailable, DBAPIError) as error:

@@ -45,6 +45,7 @@ from service.problems import documented
 from service.watch import Watch
 from storage.artifacts import open_artifacts
 from storage.database import Database
+from storage.garbage import keep_sweeping
 from storage.queue import Waker
 from storage.reconcile import reconcile
 from storage.settings import Settings
@@ -141,6 +142,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     stopped = threading.Event()
     reconciler = threading.Thread(target=_reconcile, args=(gateway, stopped), name="reconciler", daemon=True)
     reconciler.start()
+    sweeping = (gateway.database, gateway.artifacts, gateway.settings, new_id("req"), stopped)
+    threading.Thread(target=keep_sweeping, args=sweeping, name="sweeper", daemon=True).start()
     yield
     stopped.set()
     gateway.watch.close()

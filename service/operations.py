@@ -63,10 +63,8 @@ def _check(look: Callable[[], str]) -> str:
 
 
 def _database(gateway: Gateway) -> str:
-    has, needs = migrations.current(gateway.database), migrations.newest()
-    if has == needs:
-        return "ok"
-    return f"the schema is at {has or 'nothing'}, this code needs {needs}; run: anneal migrate"
+    schema = migrations.current(gateway.database)
+    return "ok" if schema == migrations.newest() else migrations.what_differs(schema)
 
 
 def _broker(gateway: Gateway) -> str:

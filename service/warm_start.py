@@ -33,7 +33,8 @@ def initial_weights(gateway: Gateway, project: str, plan: Plan, dataset: Dataset
         return None
     stored = _stored(gateway.database, project, init)
     network, _ = architecture(plan.spec, dataset)
-    faults = list(_faults(init, weight_shapes(gateway.artifacts.path(stored)), parameter_shapes(network)))
+    # Renewed, so that it is there for this job even if the other one is deleted before this one is stored.
+    faults = list(_faults(init, weight_shapes(gateway.artifacts.renew(stored)), parameter_shapes(network)))
     if faults:
         raise InvalidRequest.of(faults)
     return stored

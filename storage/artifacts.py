@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Container, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import IO, Protocol
 from urllib.parse import unquote, urlsplit
 
 _BLOCK = 1 << 20
+_INCOMING = ".incoming-"
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,34 @@ class Artifacts(Protocol):
         """
         ...
 
+    def renew(self, sha256: str) -> Path:
+        """Make a file as young as if it were stored now, for whoever is about to refer to it; returns its path.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
+        ...
+
     def delete(self, sha256: str) -> None:
         """Forget the file; forgetting it twice is fine."""
+        ...
+
+    def now(self) -> float:
+        """This moment by the store's own clock, in seconds since 1970; files are as old as that clock says."""
+        ...
+
+    def sweep(self, before: float, kept: Container[str]) -> int:
+        """Delete the files that were last stored or renewed before a moment, half-written ones too.
+
+        A file that is stored or renewed meanwhile stays.
+
+        Args:
+            before: by the store's own clock.
+            kept: the digests of files that stay however old they are.
+
+        Returns:
+            How many there were.
+        """
         ...
 
 
@@ -80,8 +108,45 @@ class FileArtifacts:
             raise FileNotFoundError(f"artifact {sha256} is not in {self.folder}")
         return found
 
+    def renew(self, sha256: str) -> Path:
+        found = self.path(sha256)
+        with self._lock(fcntl.LOCK_SH):
+            os.utime(found)
+        return found
+
     def delete(self, sha256: str) -> None:
         self._place(sha256).unlink(missing_ok=True)
+
+    def now(self) -> float:
+        with self._temporary() as (descriptor, _):
+            moment = os.fstat(descriptor).st_mtime
+            os.close(descriptor)
+        return moment
+
+    def sweep(self, before: float, kept: Container[str]) -> int:
+        if not self.folder.exists():
+            return 0
+        return sum(self._sweep(path, before) for path in self._all() if path.name not in kept)
+
+    def _sweep(self, path: Path, before: float) -> bool:
+        """Delete a file, unless it is young; whether it is one is asked when nobody can make it young."""
+        with self._lock(fcntl.LOCK_EX):
+            old = path.exists() and path.stat().st_mtime < before
+            if old:
+                path.unlink()
+        return old
+
+    def _all(self) -> Iterator[Path]:
+        """Every file, those too that are being written."""
+        yield from self.folder.glob(f"{_INCOMING}*")
+        yield from self.folder.glob("[0-9a-f][0-9a-f]/*")
+
+    @contextmanager
+    def _lock(self, kind: int) -> Generator[None]:
+        """Keep sweeps away from those who store or renew (`LOCK_SH`), or the other way round (`LOCK_EX`)."""
+        with (self.folder / ".lock").open("ab") as file:
+            fcntl.flock(file, kind)
+            yield
 
     def _place(self, sha256: str) -> Path:
         return self.folder / sha256[:2] / sha256
@@ -89,7 +154,7 @@ class FileArtifacts:
     @contextmanager
     def _temporary(self) -> Generator[tuple[int, Path]]:
         self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".incoming-", dir=self.folder)
+        descriptor, name = tempfile.mkstemp(prefix=_INCOMING, dir=self.folder)
         try:
             yield descriptor, Path(name)
         finally:
@@ -98,7 +163,9 @@ class FileArtifacts:
     def _keep(self, temporary: Path, sha256: str) -> None:
         place = self._place(sha256)
         place.parent.mkdir(exist_ok=True)
-        temporary.replace(place)
+        with self._lock(fcntl.LOCK_SH):
+            os.utime(temporary)
+            temporary.replace(place)
         flush(place.parent)
 
 

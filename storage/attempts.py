@@ -18,7 +18,10 @@ from storage.curves import CurveWriter
 from storage.database import Database, now
 from storage.datasets import dataset_of
 from storage.events import Data, move, record
-from storage.tables import DatasetRow, EventRow, JobRow, database_time
+from storage.tables import DatasetRow, EventRow, JobRow, Unreadable, database_time
+
+_MOST_UNREADABLE = 100
+"""Jobs of a newer version that one claim looks past."""
 
 
 class LeaseLost(Exception):
@@ -84,7 +87,7 @@ def claim(
         The job, or None where nothing waits.
     """
     with database.write() as session:
-        job = _best(session, queues, devices)
+        job = _best_readable(session, queues, devices)
         if job is None:
             return None
         job.attempt += 1
@@ -232,7 +235,21 @@ def _how_it_ended(job: JobRow) -> str:
     return early
 
 
-def _best(session: Session, queues: Sequence[str], devices: Sequence[str]) -> JobRow | None:
+def _best_readable(session: Session, queues: Sequence[str], devices: Sequence[str]) -> JobRow | None:
+    """The best job that this code understands; what a newer version wrote is left to that version's workers."""
+    unreadable: list[str] = []
+    while len(unreadable) < _MOST_UNREADABLE:
+        job_id = _best(session, queues, devices, unreadable)
+        if job_id is None:
+            return None
+        try:
+            return session.get_one(JobRow, job_id)
+        except Unreadable:
+            unreadable.append(job_id)
+    return None
+
+
+def _best(session: Session, queues: Sequence[str], devices: Sequence[str], left_out: Sequence[str]) -> str | None:
     busy = (
         select(JobRow.project_id, func.count().label("jobs"))
         .where(JobRow.state.in_(HELD))
@@ -240,10 +257,11 @@ def _best(session: Session, queues: Sequence[str], devices: Sequence[str]) -> Jo
         .subquery()
     )
     query = (
-        select(JobRow)
+        select(JobRow.id)
         .outerjoin(busy, busy.c.project_id == JobRow.project_id)
         .where(
             JobRow.state == "queued",
+            JobRow.id.not_in(left_out),
             JobRow.queue.in_(queues),
             JobRow.device.in_(["auto", *devices]),
             or_(JobRow.not_before.is_(None), JobRow.not_before <= database_time()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from storage.database import Database, insert
+from storage.migrations import current, newest
 from storage.tables import LeaseRow, WorkerRow, database_time
 
 RECONCILE = "reconcile"
@@ -17,7 +18,12 @@ _PAUSE_SECONDS = 3.0
 
 
 def take_duty(database: Database, duty: str, owner: str, seconds: float) -> bool:
-    """Take a duty for some seconds; False where somebody has it."""
+    """Take a duty for some seconds; False where somebody has it.
+
+    False too where the database has another version's schema: what this code does not know it shall not put right.
+    """
+    if current(database) != newest():
+        return False
     with database.write() as session:
         until = database_time() + seconds
         taking = insert(session, LeaseRow).values(name=duty, owner=owner, until=until)

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     """Most memory that the reading of a dataset may take; by default three quarters of the machine's."""
     reader_seconds: Annotated[float, Gt(0)] = 600.0
     """Longest that the reading of a dataset may take, and before it the fetching of one by URL."""
+    garbage_seconds: Annotated[float, Gt(0)] = 3600.0
+    """How long a stored file is kept that nothing refers to; longer than a process takes to say what a file is for."""
     dataset_rows: Annotated[int, Gt(0)] = 100_000_000
     """Most rows of a dataset."""
     dataset_columns: Annotated[int, Gt(0), Le(10_000)] = 10_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -29,7 +29,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from api_schemas.advice import Advice
 from api_schemas.datasets import Column, ColumnChoice, DatasetFile, DatasetState, Format, Preview
-from api_schemas.errors import Fault
+from api_schemas.errors import Fault, Unavailable
 from api_schemas.jobs import Checkpoint, Environment, JobError, JobSpec, JobState, Summary
 from api_schemas.model_tasks import Asked, ModelTaskState
 from api_schemas.predictions import Prediction
@@ -49,6 +49,10 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Unreadable(Unavailable):
+    """What stands in a row was written by a version of this code that knows more."""
+
+
 class Document(TypeDecorator[T], Generic[T]):
     """A pydantic type as JSON text: what is read back is the very class that was written, checked again."""
 
@@ -64,7 +68,13 @@ class Document(TypeDecorator[T], Generic[T]):
         return None if value is None else self._adapter.dump_json(value).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> T | None:
-        return None if value is None else self._adapter.validate_json(value)
+        if value is None:
+            return None
+        try:
+            return self._adapter.validate_json(value)
+        except ValidationError as error:
+            message = "this was written by a newer version of Anneal than the one that was asked; try again"
+            raise Unreadable(message, retry_after_seconds=10) from error
 
 
 class database_time(FunctionElement[float]):  # noqa: N801  # reads as a SQL function

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 
@@ -14,6 +15,7 @@ from api_schemas.ids import new_id
 from storage import migrations, workers
 from storage.artifacts import open_artifacts
 from storage.database import Database
+from storage.garbage import keep_sweeping
 from storage.logs import configure_logs
 from storage.queue import DATASETS, MODELS, Waker, celery_name, make_celery
 from storage.reconcile import reconcile
@@ -48,6 +50,7 @@ def run() -> None:
         trainers=Spares(TRAIN),
         desk=Desk(database, artifacts, settings, slots.all[0].threads),
         draining=threading.Event(),
+        retiring=threading.Event(),
     )
     identity = WorkerIdentity(
         id=place.id,
@@ -60,11 +63,18 @@ def run() -> None:
     app = make_celery(settings.broker)
     register_tasks(app, place)
     beating = threading.Thread(target=_beat, args=(place, identity), name="beat", daemon=True)
+    sweeping = threading.Thread(
+        target=keep_sweeping,
+        args=(database, artifacts, settings, place.id, place.draining),
+        name="sweeper",
+        daemon=True,
+    )
 
     @signals.worker_ready.connect(weak=False)
     def ready(**_: object) -> None:  # pyright: ignore[reportUnusedFunction]
         warm_up()
         beating.start()
+        sweeping.start()
 
     @signals.worker_shutting_down.connect(weak=False)
     def drain(**_: object) -> None:  # pyright: ignore[reportUnusedFunction]
@@ -87,6 +97,8 @@ def _beat(place: Workplace, identity: WorkerIdentity) -> None:
     arrived = False
     while not place.draining.wait(every if arrived else _LOOK_SECONDS):
         try:
+            if migrations.is_ahead(schema := migrations.current(place.database)):
+                _retire(place, schema)
             if not arrived:
                 arrived = _arrive(place, identity, waker)
             else:
@@ -96,6 +108,15 @@ def _beat(place: Workplace, identity: WorkerIdentity) -> None:
             log.warning("database_away", error=error.detail)
         except Exception:  # one bad round must not silence a worker for good
             log.exception("beat_failed")
+
+
+def _retire(place: Workplace, schema: str | None) -> None:
+    """Claim nothing more, as the database has become a newer version's; end once all that trains here has ended."""
+    if not place.retiring.is_set():
+        log.error("worker_is_too_old", reason=migrations.what_differs(schema))
+        place.retiring.set()
+    if place.slots.idle:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _arrive(place: Workplace, identity: WorkerIdentity, waker: Waker) -> bool:

@@ -70,6 +70,12 @@ class Slots:
             if wakes == self._wakes:
                 return
 
+    @property
+    def idle(self) -> bool:
+        """Whether no slot trains anything."""
+        with self._lock:
+            return len(self._free) == len(self.all)
+
     def _take(self) -> Slot | None:
         with self._lock:
             return self._free.pop() if self._free else None

@@ -35,6 +35,14 @@ class Workplace:
     trainers: Spares
     desk: Desk
     draining: threading.Event
+    """Set when it shall end soon: what trains writes a checkpoint."""
+    retiring: threading.Event
+    """Set when it shall end once all that trains has ended."""
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it shall take up nothing more."""
+        return self.draining.is_set() or self.retiring.is_set()
 
 
 def register_tasks(app: Celery, place: Workplace) -> None:
@@ -46,16 +54,18 @@ def register_tasks(app: Celery, place: Workplace) -> None:
 
     @app.task(name=INSPECT)
     def inspect(dataset_id: str) -> None:  # pyright: ignore[reportUnusedFunction]
-        inspect_dataset(place.database, place.artifacts, place.settings, dataset_id)
+        if not place.leaving:
+            inspect_dataset(place.database, place.artifacts, place.settings, dataset_id)
 
     @app.task(name=ANSWER)
     def answer(task_id: str) -> None:  # pyright: ignore[reportUnusedFunction]
-        place.desk.answer(task_id)
+        if not place.leaving:
+            place.desk.answer(task_id)
 
 
 def train_next(place: Workplace, slot: Slot) -> bool:
     """Claim a job and train it; False where nothing waits that this worker can do."""
-    if place.draining.is_set():
+    if place.leaving:
         return False
     settings = place.settings
     trainer = place.trainers.take()

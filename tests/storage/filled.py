@@ -54,7 +54,7 @@ def fill(database: Database, digest: Callable[[int], str] = digest) -> tuple[str
     read = Contents(9, [], [], Preview(columns=[], rows=[]), digest(3), None)
     finish_inspection(database, claim_inspection(database, dataset.id, 60), read)
     done, running = _train(database, "done", digest(7)), _train(database, "running", digest(8))
-    attempts.succeed(database, done.lease, weights_sha256=digest(9), model_sha256=digest(4), steps_done=4196)
+    attempts.succeed(database, done.lease, weights_sha256="f" * 64, model_sha256=digest(4), steps_done=4196)
     put_model(database, "default", "digits", ModelChange(job=done.lease.job_id, aliases=["champion"]))
     task = ask(database, "default", done.lease.job_id, PredictFile(sha256=digest(5), format="csv", output="csv"))
     claim_task(database, task.id, 600)
