@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated
 
+from anyio import sleep
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response, StreamingResponse
 
+from api_schemas.errors import Unavailable
 from api_schemas.jobs import Event, Job
 from api_schemas.pages import Page
 from service.gateway import Gateway, GatewayDependency, ProjectDependency
@@ -64,8 +66,13 @@ async def get_job_events(
 
 
 async def _stream(gateway: Gateway, project: str, job: Job, after: int) -> AsyncIterator[str]:
-    while True:
-        job, events = await in_thread(partial(get_events, gateway.database, project, job.id, after, _BATCH))
+    while not gateway.watch.closing:
+        try:
+            job, events = await in_thread(partial(get_events, gateway.database, project, job.id, after, _BATCH))
+        except Unavailable as error:
+            yield ": the database is away; this goes on when it is back\n\n"
+            await sleep(error.retry_after_seconds or 1)
+            continue
         for event in events:
             after = event.id
             yield _message(event.type, {"at": event.model_dump(mode="json")["at"], **event.data}, event.id)

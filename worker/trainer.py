@@ -10,6 +10,7 @@ import torch
 from torch._dynamo.exc import TorchDynamoException
 from torch._inductor import config as inductor
 
+from api_schemas.ids import new_id
 from api_schemas.jobs import Environment, JobError, Training
 from api_schemas.plan import make_plan
 from training.checkpoint import UnreadableCheckpoint
@@ -71,7 +72,8 @@ def _train(line: Connection, assignment: Assignment) -> None:
 
 
 def _save(run: Run, assignment: Assignment) -> Saved:
-    path = assignment.folder / f"{run.steps_done}.checkpoint"
+    # The supervisor, which deletes what it has stored, may not yet have come to an earlier one of the same step.
+    path = assignment.folder / f"{new_id('ckpt')}.checkpoint"
     run.save(path, owner=assignment.job_id)
     return Saved(path, run.steps_done)
 

@@ -8,7 +8,7 @@ from torch._inductor import config as inductor
 
 from api_schemas.jobs import JobSpec, Training
 from training.events import Points
-from worker.messages import Assignment, Failed
+from worker.messages import Assignment, Failed, Saved
 from worker.trainer import less_memory, train
 
 
@@ -38,6 +38,33 @@ def test_a_worker_without_a_compiler_says_so_before_the_first_step_and_what_to_d
     assert "No working C++ compiler" in error.message
     assert "set training.engine to eager" in error.hint
     assert not any(isinstance(message, Points) for message in said)
+
+
+class AsksOnceMore:
+    """A line whose other end orders a checkpoint as soon as it is told of one, and has stored none of them yet."""
+
+    def __init__(self, first):
+        self.said, self._first = [], first
+
+    def recv(self):
+        return "checkpoint" if self.said else self._first
+
+    def send(self, message):
+        self.said.append(message)
+
+    def poll(self):
+        return isinstance(self.said[-1], Saved)
+
+
+def test_two_checkpoints_of_one_step_are_two_files(tmp_path):
+    spec = {"dataset": {"name": "iris"}, "model": {"name": "linear"}, "training": {"checkpoint_every_steps": 1}}
+    line = AsksOnceMore(assignment(spec, tmp_path))
+    train(line)
+    first, second = (message for message in line.said if isinstance(message, Saved))
+    assert first.steps_done == second.steps_done
+    assert first.path != second.path
+    assert first.path.exists()
+    assert second.path.exists()
 
 
 def assignment(spec, folder):
