@@ -6,6 +6,7 @@ import io
 import zipfile
 from xml.etree import ElementTree as ET
 
+import polars as pl
 import pytest
 from PIL import Image
 
@@ -109,3 +110,19 @@ def test_the_values_of_a_column_are_drawn(anneal, visits):
     assert [round(height / max(heights) * max(bins)) for height in heights] == bins
     assert {"Rome", "Oslo", "40", "20"} <= {label.text for label in ET.fromstring(words.text).iter(f"{SVG}text")}
     assert (picture("wait").status_code, "'weight'" in picture("wait").json()["detail"]) == (404, True)
+
+
+def test_a_folder_of_sparks_is_its_files_that_hold_rows(anneal):
+    def part(rows):
+        out = io.BytesIO()
+        rows.write_parquet(out)
+        return out.getvalue()
+
+    frame = pl.DataFrame({"a": range(9), "b": [0.5] * 9})
+    files = {"part-0.snappy.parquet": part(frame[:9]), "part-1.snappy.parquet": part(frame[:0])}
+    files |= {"_SUCCESS": b"", ".part-0.snappy.parquet.crc": b"crc\0"}
+    sent = anneal.client.post("/v1/datasets", files=[("file", file) for file in files.items()])
+    assert sent.status_code == 202, sent.text
+    address = f"/v1/datasets/{sent.json()['id']}"
+    found = wait_until(lambda: (now := anneal.client.get(address).json())["terminal"] and now)
+    assert (found["state"], found["rows"], len(found["files"])) == ("ready", 9, 2)
