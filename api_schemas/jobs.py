@@ -66,7 +66,7 @@ class Training(Schema):
     epochs: Annotated[int, Ge(1), Le(1_000_000)] = 30
     """How often every training row is seen."""
     batch_size: Annotated[int, Ge(1), Le(1_000_000)] = 64
-    """Rows that go through the network at once."""
+    """Rows that go through the network at once. Of fewer training rows the default is all."""
     accumulate_batches: Annotated[int, Ge(1), Le(10_000)] = 1
     """Batches a step: loss and gradient are the mean over the rows of all of them, so memory is that of one batch. The
     last step of an epoch has what is left."""
@@ -336,6 +336,6 @@ class Event(Reply):
     """Something that happened to a job; `id` grows by one from event to event."""
 
     id: int
-    type: Literal["state", "attempt", "evaluation", "checkpoint"]
+    type: Literal["state", "attempt", "evaluation", "checkpoint", "disk_full"]
     at: Time
     data: dict[str, str | int | float | None]

@@ -90,6 +90,7 @@ def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
     """
     spec, shape = _fit(spec, dataset)
     train, validation, test = part_sizes(spec, dataset, shape)
+    spec = _with_a_batch_that_fits(spec, train)
     entering = input_shape(spec, dataset, shape.inputs)
     faults = _faults(spec, train, validation) + spec.model.faults(entering)
     if faults:
@@ -289,6 +290,14 @@ def _refuse_no_counts(loss: LossEntry, target: Column) -> None:
             "not_counts",
             f"{loss.name!r} is for counts, whole numbers from 0 on, and column {target.name!r} holds others; use 'mse'",
         )
+
+
+def _with_a_batch_that_fits(spec: JobSpec, train: int) -> JobSpec:
+    """The same, but with all rows in a batch where the default, which nobody asked for, is more."""
+    training = spec.training
+    if "batch_size" in training.model_fields_set or not 0 < train < training.batch_size:
+        return spec
+    return spec.model_copy(update={"training": training.model_copy(update={"batch_size": train})})
 
 
 def _faults(spec: JobSpec, train: int, validation: int) -> list[Fault]:

@@ -80,3 +80,11 @@ def test_the_time_counts_every_pass_of_a_step():
 def test_the_nearest_name_is_named_or_else_what_there_is():
     assert nearest("adamm", ["sgd", "adam"]) == "did you mean 'adam'?"
     assert nearest("xyz", ["sgd", "adam"]) == "known: 'sgd', 'adam'"
+
+
+def test_a_batch_that_nobody_asked_for_is_no_larger_than_the_rows():
+    few = {"dataset": {"name": "iris"}, "split": {"validation": 0.5, "test": 0.2}}
+    plan = plan_of(**few)
+    assert (plan.spec.training.batch_size, plan.steps_per_epoch) == (plan.train_rows, 1)
+    with pytest.raises(InvalidRequest, match="batch"):
+        plan_of(**few, training={"batch_size": 64})
