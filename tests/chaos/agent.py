@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -51,12 +51,13 @@ class Agent:
     _lasting: list[tuple[float, Callable[[], None], Strike]] = field(default_factory=list)
     _waiting: list[threading.Thread] = field(default_factory=list)
 
-    def reign(self, faults: list[Fault], seconds: float) -> None:
-        """Strike for so long; then end every fault and wait until all that others depend on answers."""
-        began, ahead = time.monotonic(), list(faults)
-        while (elapsed := time.monotonic() - began) < seconds:
-            while ahead and ahead[0].at <= elapsed:
-                self._strike(ahead.pop(0))
+    def reign(self, faults: Iterator[Fault], over: Callable[[], bool]) -> None:
+        """Strike until it is over; then end every fault and wait until all that others depend on answers."""
+        began, following = time.monotonic(), next(faults)
+        while not over():
+            while following.at <= time.monotonic() - began:
+                self._strike(following)
+                following = next(faults)
             self._relent(time.time())
             self.stage.keep()
             time.sleep(_LOOK_SECONDS)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,31 +62,27 @@ _SORTS = (
 )
 
 
-def schedule(seed: int, seconds: float, lease_seconds: float) -> list[Fault]:
-    """The faults of a run, in their order: the same for the same arguments."""
-    draw = random.Random(seed)
-    return sorted([*_faults(draw, seconds, lease_seconds), *_faults_of_postgres(draw, seconds)], key=lambda one: one.at)
+def schedule(seed: int, lease_seconds: float) -> Iterator[Fault]:
+    """The faults of a run in their order, without end: the same for the same arguments."""
+    others, postgres = random.Random(seed), random.Random(f"{seed} postgres")
+    return heapq.merge(_faults(others, lease_seconds), _faults_of_postgres(postgres), key=lambda fault: fault.at)
 
 
-def _faults(draw: random.Random, seconds: float, lease_seconds: float) -> list[Fault]:
-    faults: list[Fault] = []
-    at = draw.uniform(*_PAUSES)
-    while at < seconds:
+def _faults(draw: random.Random, lease_seconds: float) -> Iterator[Fault]:
+    at = 0.0
+    while True:
+        at += draw.uniform(*_PAUSES)
         sort = draw.choices(_SORTS, [sort.weight for sort in _SORTS])[0]
         target, pick, lasts = draw.choice(sort.targets), draw.random(), draw.uniform(SHORTEST, LONGEST)
         if sort.kind in ("kill", "terminate", "forget"):
             lasts = 0.0
         elif target in WORKERS:
             lasts += lease_seconds
-        faults.append(Fault(at, sort.kind, target, lasts, pick))
-        at += draw.uniform(*_PAUSES)
-    return faults
+        yield Fault(at, sort.kind, target, lasts, pick)
 
 
-def _faults_of_postgres(draw: random.Random, seconds: float) -> list[Fault]:
-    faults: list[Fault] = []
-    at = draw.uniform(*_POSTGRES_PAUSES)
-    while at < seconds:
-        faults.append(Fault(at, draw.choice(["kill", "restart"]), "postgres"))
+def _faults_of_postgres(draw: random.Random) -> Iterator[Fault]:
+    at = 0.0
+    while True:
         at += draw.uniform(*_POSTGRES_PAUSES)
-    return faults
+        yield Fault(at, draw.choice(["kill", "restart"]), "postgres")

@@ -23,7 +23,7 @@ def faults_found(
 ) -> Iterator[str]:
     """Every invariant that is broken, as a sentence."""
     with database.read() as session:
-        digests = dict(session.execute(select(JobRow.id, JobRow.weights_sha256)).tuples().all())
+        digests = dict(session.execute(select(JobRow.id, JobRow.weights_sha256)).all())
     yield from _lost_and_doubled(digests, orders, len(references))
     with httpx.Client(base_url=url, timeout=60, trust_env=False, verify=False) as http:
         for order in orders:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from contextlib import closing as closed
@@ -26,6 +27,7 @@ from tests.chaos.stage import Stage
 _REST_SECONDS = 300.0
 """How long the last jobs may take once nothing is wrong any more."""
 _LOOK_SECONDS = 0.25
+_SAY_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ class Plan:
 
     seed: int
     seconds: float
-    """How long faults happen."""
+    """How long faults happen, at least."""
+    jobs: int = 0
+    """How many are accepted before the faults cease, at least."""
     lease_seconds: float = 4.0
     customers: int = 8
     """Each has one job at a time."""
@@ -80,7 +84,7 @@ class _Register(threading.Thread):
         while not self._over.wait(_LOOK_SECONDS):
             try:
                 with self._database.read() as session:
-                    self.pids.update(session.execute(select(WorkerRow.id, WorkerRow.pid)).tuples().all())
+                    self.pids.update(session.execute(select(WorkerRow.id, WorkerRow.pid)).all())
             except Unavailable:
                 continue
 
@@ -104,10 +108,21 @@ def run(plan: Plan, folder: Path) -> Outcome:
             references = run_references(client)
         agent, ledger, customers, closing = Agent(stage), Ledger(), [], threading.Event()
         began = time.time()
+
+        said = 0.0
+
+        def over() -> bool:
+            nonlocal said
+            elapsed = time.time() - began
+            if elapsed - said > _SAY_SECONDS:
+                said = elapsed
+                _say(elapsed, ledger, len(agent.strikes))
+            return elapsed >= plan.seconds and len(ledger.orders) >= plan.jobs
+
         for number in range(plan.customers):
             customers.append(Customer(number, stage.url, plan.seed, ledger, closing))
             customers[-1].start()
-        agent.reign(schedule(plan.seed, plan.seconds, plan.lease_seconds), plan.seconds)
+        agent.reign(schedule(plan.seed, plan.lease_seconds), over)
         ceased = time.time()
         closing.set()
         broken = ledger.complaints
@@ -131,3 +146,10 @@ def run(plan: Plan, folder: Path) -> Outcome:
             recoveries=recoveries(agent.strikes, ordered, register.pids),
             broken=broken,
         )
+
+
+def _say(seconds: float, ledger: Ledger, faults: int) -> None:
+    """Tell how far it is: a run may take hours."""
+    ended = sum(order.end is not None for order in ledger.orders)
+    counts = f"{ended:,} of {len(ledger.orders):,} jobs have ended, {faults:,} faults"
+    print(f"{seconds:6.0f} s: {counts}, {len(ledger.complaints)} complaints", file=sys.stderr, flush=True)
