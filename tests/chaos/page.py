@@ -33,7 +33,10 @@ def draw(outcome: Outcome) -> str:
     verdict = f"{len(outcome.broken)} broken promises" if outcome.broken else "nothing lost, nothing twice"
     title = f"{jobs:,} jobs, {len(outcome.strikes):,} faults: {verdict}"
     minutes = (outcome.ceased - outcome.began) / 60
-    subtitle = f"seed {outcome.plan.seed} · {minutes:.0f} minutes · a lease of {outcome.plan.lease_seconds:g} s"
+    plan = f"seed {outcome.plan.seed}, {minutes:.0f} min, a lease of {outcome.plan.lease_seconds:g} s"
+    subtitle = (
+        f"{plan} · red: killed, emptied or cut off until it answers again · orange: stopped, hung, slow or restarted"
+    )
     time = Axis(0, (outcome.ended - outcome.began) / 60, _LEFT, _RIGHT)
     below = _TOP + _LANE * len(_LANES)
     elements = [
