@@ -12,22 +12,18 @@ from api_schemas.advice.prospect import Prospect
 from api_schemas.advice.rules import advise
 from api_schemas.catalog.datasets import NamedDatasetEntry
 from api_schemas.catalog.layers import InputShape, Layer, as_image, parameter_count, parameter_shapes
-from api_schemas.catalog.losses import LossEntry
+from api_schemas.catalog.model_entry import Learned
 from api_schemas.catalog.tokenizers import Text
 from api_schemas.costs import memory_bytes, seconds, step_flops
 from api_schemas.datasets import Column, Dataset, Upload
 from api_schemas.encoding import embedded_values, embedding_width, inputs_of
 from api_schemas.errors import Fault, InvalidRequest
 from api_schemas.jobs import JobSpec, Plan
-from api_schemas.nearest import nearest
 from api_schemas.settle import settle
 from api_schemas.splits import part_rows
 from api_schemas.step_faults import step_faults
+from api_schemas.targets import class_counts, feature_columns, refuse_missing, target_column
 from api_schemas.text import text_of, windows_in
-
-MAX_CLASSES = 1000
-FEW_VALUES = 20
-"""An unasked whole-number target with at most this many values is taken for classes, with more for a quantity."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +61,17 @@ def input_shape(spec: JobSpec, dataset: Dataset | None, width: int) -> InputShap
     array = named.array if named else dataset.array if dataset else None
     if array and math.prod(array) == width:
         return InputShape(width, array)
-    if dataset is None or spec.target is None:
+    if dataset is None:
         return InputShape(width)
     codes = embedded_values(feature_columns(dataset, spec.target), spec.preprocessing)
     return InputShape(width, categories=codes, embedding_width=embedding_width(spec.preprocessing))
 
 
-def output_width(spec: JobSpec, classes: int) -> int:
+def output_width(spec: JobSpec, entering: InputShape, classes: int) -> int:
     """Width of the network's output, as the loss of a settled spec wants it; `classes` is 0 for numbers."""
     if spec.loss is None:
         raise ValueError("take the spec that make_plan settled")
-    return spec.loss.outputs(classes)
+    return spec.model.outputs(spec.loss, entering, classes)
 
 
 def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
@@ -99,7 +95,7 @@ def make_plan(spec: JobSpec, dataset: Dataset | None) -> Plan:
     batches = batches_per_epoch(train, training.batch_size, training.drop_last)
     steps_per_epoch = math.ceil(batches / training.accumulate_batches)
     total_steps = steps_per_epoch * training.epochs
-    network = spec.model.network(entering, output_width(spec, len(shape.class_counts)))
+    network = spec.model.network(entering, output_width(spec, entering, len(shape.class_counts)))
     impossible = list(step_faults(spec, total_steps, steps_per_epoch, list(parameter_shapes(network))))
     if impossible:
         raise InvalidRequest.of(impossible)
@@ -122,7 +118,7 @@ def architecture(spec: JobSpec, dataset: Dataset | None) -> tuple[Layer, InputSh
     """The network of a spec that `make_plan` settled, before it is built, and what a row of its input is."""
     spec, shape = _fit(spec, dataset)
     entering = input_shape(spec, dataset, shape.inputs)
-    return spec.model.network(entering, output_width(spec, len(shape.class_counts))), entering
+    return spec.model.network(entering, output_width(spec, entering, len(shape.class_counts))), entering
 
 
 def part_sizes(spec: JobSpec, dataset: Dataset | None, shape: Shape) -> tuple[int, int, int]:
@@ -165,7 +161,7 @@ def _fit_text(spec: JobSpec, text: Text) -> tuple[JobSpec, Shape]:
         raise InvalidRequest.at("/model/name", "needs_columns", message)
     vocabulary = spec.preprocessing.text.vocabulary(text)
     shape = Shape(text.bytes, spec.model.window, (0,) * vocabulary, 1.0, spec.model.window)
-    return settle(spec, None, vocabulary, text=True), shape
+    return settle(spec, None, vocabulary, learned="next_token"), shape
 
 
 def _fit_named(spec: JobSpec, entry: NamedDatasetEntry) -> tuple[JobSpec, Shape]:
@@ -173,123 +169,36 @@ def _fit_named(spec: JobSpec, entry: NamedDatasetEntry) -> tuple[JobSpec, Shape]
         raise InvalidRequest.at(
             "/target", "target_is_fixed", f"dataset {entry.name!r} has its own target; leave `target` out"
         )
-    classes = entry.class_counts if entry.task == "classification" else ()
+    learned = _learned(spec)
+    classes = entry.class_counts if entry.task == "classification" and learned == "target" else ()
     shape = Shape(entry.rows, entry.features, classes, entry.scale_ratio)
-    return settle(spec, None, len(classes), as_image(entry.array)), shape
+    return settle(spec, None, len(classes), as_image(entry.array), learned=learned), shape
 
 
 def _fit_upload(spec: JobSpec, dataset: Dataset) -> tuple[JobSpec, Shape]:
-    target = _target_column(spec, dataset)
-    features = feature_columns(dataset, target.name)
+    learned = _learned(spec)
+    named = target_column(spec, dataset, needed=learned == "target")
+    name, target = (named.name, named if learned == "target" else None) if named else (None, None)
+    features = feature_columns(dataset, name)
     if not features:
         raise InvalidRequest.at("/dataset", "no_features", "no column is left to learn from beside the target")
-    _refuse_array(target)
-    _refuse_missing(target, features)
-    classify = _is_classification(spec.loss, target)
-    if spec.loss is not None and spec.loss.counts:
-        _refuse_no_counts(spec.loss, target)
-    counts = tuple(target.stats.counts) if classify else ()
+    refuse_missing(target, features)
+    counts = class_counts(spec.loss, target) if target else ()
     inputs = sum(inputs_of(column, spec.preprocessing) for column in features)
     shape = Shape(dataset.rows or 0, inputs, counts, _scale_ratio(features))
     image = input_shape(spec, dataset, inputs).image
-    return settle(spec, target.name, len(counts), image, dataset.columns), shape
+    return settle(spec, name, len(counts), image, dataset.columns, learned=learned), shape
+
+
+def _learned(spec: JobSpec) -> Learned:
+    """What is learned of rows of numbers; a model of text is refused for another reason."""
+    return "inputs" if spec.model.learns == "inputs" else "target"
 
 
 def _scale_ratio(features: list[Column]) -> float:
     """Largest standard deviation over the smallest, of the columns of numbers that are not constant."""
     spreads = [column.stats.std for column in features if column.type == "numeric" and column.stats.std]
     return max(spreads) / min(spreads) if spreads else 1.0
-
-
-def feature_columns(dataset: Dataset, target: str) -> list[Column]:
-    """The columns a network learns from, in the file's order."""
-    return [
-        column
-        for column in dataset.columns
-        if column.name != target and column.role in ("feature", "target") and column.type != "text"
-    ]
-
-
-def _target_column(spec: JobSpec, dataset: Dataset) -> Column:
-    name = spec.target or dataset.target
-    names = [column.name for column in dataset.columns]
-    if name is None:
-        raise InvalidRequest.at("/target", "missing", f"name the column to predict; {nearest('', names)}")
-    for column in dataset.columns:
-        if column.name == name:
-            return column
-    raise InvalidRequest.at("/target", "unknown_column", f"the dataset has no column {name!r}; {nearest(name, names)}")
-
-
-def _refuse_array(target: Column) -> None:
-    if target.type == "array":
-        message = f"column {target.name!r} holds arrays; the target is one number, or one class, a row"
-        raise InvalidRequest.at("/target", "is_array", message)
-
-
-def _refuse_missing(target: Column, features: list[Column]) -> None:
-    faults: list[Fault] = []
-    for column in [target, *features]:
-        if column.stats.missing and (column is target or column.missing == "error"):
-            rows = ", ".join(str(row) for row in column.stats.missing_rows)
-            remedy = (
-                "take those rows out of the file"
-                if column is target
-                else "complete the file, or set the column's `missing` to mean, median, most_frequent or indicator, or "
-                "its `role` to ignore, with PATCH /v1/datasets"
-            )
-            faults.append(
-                Fault(
-                    pointer="/target" if column is target else "/dataset",
-                    code="missing_values",
-                    message=f"column {column.name!r} has {column.stats.missing} missing values (rows {rows}"
-                    f"{', ...' if column.stats.missing > len(column.stats.missing_rows) else ''}); {remedy}",
-                )
-            )
-    if faults:
-        raise InvalidRequest.of(faults)
-
-
-def _is_classification(loss: LossEntry | None, target: Column) -> bool:
-    stats = target.stats
-    if loss is None:
-        classify = target.type != "numeric" or (stats.integral and stats.distinct <= FEW_VALUES)
-    else:
-        classify = loss.task == "classification"
-    if not classify:
-        if target.type != "numeric":
-            shown = stats.not_numeric or repr(stats.example)
-            raise InvalidRequest.at(
-                "/target",
-                "not_numeric",
-                f"{loss.name if loss else 'regression'!r} needs numbers, and column {target.name!r} holds text "
-                f"({shown}); choose another target, or a loss for classes such as cross_entropy",
-            )
-        return False
-    if stats.distinct == 1:
-        raise InvalidRequest.at(
-            "/target",
-            "one_class",
-            f"column {target.name!r} has one class only ({stats.example!r}); there is nothing to tell apart",
-        )
-    if not stats.categories:
-        raise InvalidRequest.at(
-            "/target",
-            "too_many_classes",
-            f"column {target.name!r} has {stats.distinct} different values, more than {MAX_CLASSES} classes or not "
-            "whole numbers; for a quantity use the loss mse",
-        )
-    return True
-
-
-def _refuse_no_counts(loss: LossEntry, target: Column) -> None:
-    stats = target.stats
-    if not stats.integral or stats.minimum is None or stats.minimum < 0:
-        raise InvalidRequest.at(
-            "/target",
-            "not_counts",
-            f"{loss.name!r} is for counts, whole numbers from 0 on, and column {target.name!r} holds others; use 'mse'",
-        )
 
 
 def _with_a_batch_that_fits(spec: JobSpec, train: int) -> JobSpec:

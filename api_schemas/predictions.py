@@ -59,9 +59,15 @@ class Prediction(Reply):
     """The classes; empty where a number is predicted."""
     predictions: list[str] | list[float | None]
     """The likeliest class, or the number in the target's own unit, of each row; null is no finite number. Of a prompt
-    the text that follows it."""
+    the text that follows it. Of an autoencoder the row's error: the mean square, over the inputs as they are prepared,
+    of what it missed; a row with a large one is unlike those of the training."""
     probabilities: list[list[float | None]] | None = None
     """How likely each of the classes is, for each row; null where a number is predicted."""
+    codes: list[list[float | None]] | None = None
+    """What an autoencoder makes of each row; null for other models."""
+    reconstructions: list[dict[str, JsonValue]] | None = None
+    """What each row came back as, by column: numbers in their own units, the likeliest of categories, an array flat in
+    the order of its axes. Null for models that are no autoencoder."""
 
 
 class Pending(Reply):

@@ -7,11 +7,18 @@ from collections.abc import Iterator, Sequence
 from api_schemas.catalog.layers import Image
 from api_schemas.catalog.losses import CrossEntropy, LossEntry, Mse, Task, WeightedLossEntry
 from api_schemas.catalog.metrics import MetricEntry, default_metrics
+from api_schemas.catalog.model_entry import Learned
 from api_schemas.catalog.preprocessing import NoPreprocessing, PreprocessingEntry, Standard
 from api_schemas.datasets import Column
 from api_schemas.errors import Fault, InvalidRequest
 from api_schemas.jobs import JobSpec, Training
 from api_schemas.splits import settle_split
+
+_WHAT: dict[Learned, str] = {
+    "target": "the target holds",
+    "inputs": "an autoencoder gives back its inputs, which are",
+    "next_token": "the tokens of a text are",
+}
 
 
 def settle(
@@ -21,25 +28,27 @@ def settle(
     image: Image | None = None,
     columns: Sequence[Column] = (),
     *,
-    text: bool = False,
+    learned: Learned = "target",
 ) -> JobSpec:
     """The spec with its target, loss, metrics, kind of split and target's preprocessing filled in.
 
     Args:
         spec: as the client sent it.
-        target: the column to predict; None where the dataset has it by itself.
-        classes: how many the target holds; 0 where it holds numbers.
+        target: the column to predict, or to leave out where none is; None where the dataset has it by itself or none.
+        classes: how many there are of what is learned; 0 where it is numbers.
         image: what the rows are pictures of, where they are.
         columns: of the upload, which a split may go by.
-        text: whether the rows are windows of text, whose classes are the tokens.
+        learned: what the network's scores are compared with; of the next token the classes are all tokens.
 
     Raises:
         InvalidRequest: with a pointer for each choice that does not fit the target or the rows.
     """
     task: Task = "classification" if classes else "regression"
-    loss = _loss(spec.loss, task)
+    text = learned == "next_token"
+    loss = _loss(spec.loss, task, learned)
     split = settle_split(spec.split, columns, classes, text=text)
-    rescaled = spec.preprocessing.target or (NoPreprocessing() if classes or loss.counts else Standard())
+    as_it_is = classes or loss.counts or learned == "inputs"
+    rescaled = spec.preprocessing.target or (NoPreprocessing() if as_it_is else Standard())
     metrics = default_metrics(task, text=text) if spec.metrics is None else spec.metrics
     settled = spec.model_copy(
         update={
@@ -54,7 +63,7 @@ def settle(
     faults = [
         *_of_loss(loss, classes, text=text),
         *_of_preprocessing(spec.preprocessing.numeric, image),
-        *_of_target_preprocessing(rescaled, loss),
+        *_of_target_preprocessing(rescaled, loss, learned),
         *_of_metrics(metrics, task, classes, text=text),
         *_of_watched(settled),
     ]
@@ -71,16 +80,16 @@ def _training(spec: JobSpec, metrics: Sequence[MetricEntry]) -> Training:
     return spec.training.model_copy(update={"layer_rates": rates, "best_metric": best})
 
 
-def _loss(asked: LossEntry | None, task: Task) -> LossEntry:
+def _loss(asked: LossEntry | None, task: Task, learned: Learned) -> LossEntry:
     """The asked loss, or the usual one; without the right one nothing else can be judged."""
     usual = CrossEntropy() if task == "classification" else Mse()
     if asked is not None and asked.task != task:
         holds = "classes" if task == "classification" else "numbers"
-        raise InvalidRequest.at(
-            "/loss",
-            "wrong_task",
-            f"{asked.name!r} is for {asked.task}, and the target holds {holds}; use {usual.name!r}",
-        )
+        message = f"{asked.name!r} is for {asked.task}, and {_WHAT[learned]} {holds}; use {usual.name!r}"
+        raise InvalidRequest.at("/loss", "wrong_task", message)
+    if asked is not None and asked.counts and learned == "inputs":
+        message = f"{asked.name!r} is for counts, and what comes in is rescaled; use {usual.name!r}"
+        raise InvalidRequest.at("/loss", "wrong_task", message)
     return asked or usual
 
 
@@ -114,10 +123,13 @@ def _of_preprocessing(entry: PreprocessingEntry, image: Image | None) -> Iterato
         )
 
 
-def _of_target_preprocessing(entry: PreprocessingEntry, loss: LossEntry) -> Iterator[Fault]:
+def _of_target_preprocessing(entry: PreprocessingEntry, loss: LossEntry, learned: Learned) -> Iterator[Fault]:
     pointer = "/preprocessing/target"
     plain = isinstance(entry, NoPreprocessing)
-    if loss.task == "classification" and not plain:
+    if learned == "inputs" and not plain:
+        message = "no target is learned; leave it out, `numeric` says what is done to the inputs"
+        yield Fault(pointer=pointer, code="wrong_task", message=message)
+    elif loss.task == "classification" and not plain:
         yield Fault(pointer=pointer, code="wrong_task", message="classes are not rescaled; leave it out")
     elif loss.counts and not plain:
         yield Fault(

@@ -35,7 +35,7 @@ def write_data(page: Page, subject: Subject) -> None:
         return
     page.heading("Data")
     if subject.named:
-        _load_named(page, subject.named)
+        _load_named(page, subject.named, learns_target=subject.learns_target)
     else:
         _load_upload(page, subject)
     _split(page, subject)
@@ -46,9 +46,10 @@ def write_data(page: Page, subject: Subject) -> None:
     _make_tensors(page, subject)
 
 
-def _load_named(page: Page, entry: NamedDatasetEntry) -> None:
+def _load_named(page: Page, entry: NamedDatasetEntry, *, learns_target: bool) -> None:
     call = Call(entry.target or "", (), {"return_X_y": True}) if isinstance(entry, BundledEntry) else entry.call()
-    page.code(page.line("features, target = ", call, f"  # ({entry.rows}, {entry.features}), ({entry.rows},)"))
+    target = "target" if learns_target else "_"
+    page.code(page.line(f"features, {target} = ", call, f"  # ({entry.rows}, {entry.features}), ({entry.rows},)"))
 
 
 def _load_upload(page: Page, subject: Subject) -> None:
@@ -108,8 +109,9 @@ def _take_columns(page: Page, subject: Subject) -> list[str]:
         return Call(f"{_PLAIN}.as_codes", (cells, column.stats.categories, *comma))
 
     raw = {column.name: (codes if column.type == "category" else numbers)(column) for column in subject.features}
-    target = (codes if subject.classify else numbers)(subject.target)
-    lines = [page.line("raw = ", raw), page.line("target = ", target)]
+    lines = [page.line("raw = ", raw)]
+    if subject.learns_target:
+        lines.append(page.line("target = ", (codes if subject.classify else numbers)(subject.target)))
     column, split = _split_column(subject), subject.spec.split
     if column and split.method == "column":
         parts = named_parts(column.stats.categories, split.parts)
@@ -143,9 +145,16 @@ def _split_call(subject: Subject) -> Call:
         return Call(f"{room}.split_by_part", (Name("parts"),), given)
     if split.method == "time":
         times = {"times": Name("times")} if split.column else {}
-        return Call(f"{room}.split_by_time", (Name("len(target)"),), sizes | times)
+        return Call(f"{room}.split_by_time", (_count(subject),), sizes | times)
     by_class = strata if split.method == "stratified" else {}
-    return Call(f"{room}.split_rows", (Name("len(target)"),), sizes | seed | by_class)
+    return Call(f"{room}.split_rows", (_count(subject),), sizes | seed | by_class)
+
+
+def _count(subject: Subject) -> Name:
+    """How many rows there are."""
+    if subject.learns_target:
+        return Name("len(target)")
+    return Name("len(features)" if subject.named else f"len(raw[{text(subject.features[0].name)}])")
 
 
 def _fill_in(page: Page, subject: Subject) -> None:
@@ -218,18 +227,16 @@ def _side_by_side(subject: Subject) -> list[Name | Call]:
 def _make_tensors(page: Page, subject: Subject) -> None:
     page.imports.module("torch")
     device = ", device=device" if subject.on_gpu else ""
+    made = [f"x = torch.tensor(features, dtype={subject.dtype}{device})"]
+    parts = ["train"] + [name for name in ("validation", "test") if getattr(subject.plan, f"{name}_rows")]
+    if not subject.learns_target:
+        both = [f"x_{part} = y_{part} = x[rows.{part}]" for part in parts]
+        page.code("\n".join([*made, *both]))
+        return
     learned, kind = "target", "torch.int64" if subject.classify else subject.dtype
     entry = subject.spec.preprocessing.target
     if entry and subject.scales_target:
         page.code(page.line("target_scaling = ", entry.fit(Name("target[rows.train, None]"))))
         learned = "target_scaling.transform(target[:, None])[:, 0]"
-    parts = ["train"] + [name for name in ("validation", "test") if getattr(subject.plan, f"{name}_rows")]
-    page.code(
-        "\n".join(
-            [
-                f"x = torch.tensor(features, dtype={subject.dtype}{device})",
-                f"y = torch.tensor({learned}, dtype={kind}{device})",
-                *(f"x_{part}, y_{part} = x[rows.{part}], y[rows.{part}]" for part in parts),
-            ]
-        )
-    )
+    made.append(f"y = torch.tensor({learned}, dtype={kind}{device})")
+    page.code("\n".join([*made, *(f"x_{part}, y_{part} = x[rows.{part}], y[rows.{part}]" for part in parts)]))

@@ -22,11 +22,12 @@ def write_evaluation(page: Page, subject: Subject) -> None:
     if subject.text:
         _judge_tokens(page, subject)
         return
+    targets = ", targets: np.ndarray" if subject.learns_target else ""
     page.code(
         "\n".join(
             [
                 "@torch.inference_mode()",
-                "def evaluate(model: nn.Module, x: Tensor, y: Tensor, targets: np.ndarray) -> dict[str, float]:",
+                f"def evaluate(model: nn.Module, x: Tensor, y: Tensor{targets}) -> dict[str, float]:",
                 '    """Loss and metrics of some rows, in test mode: no dropout, no statistics of the batch."""',
                 "    model.eval()",
                 f"    scores = torch.cat([model(rows) for rows in x.split({_CHUNK_ROWS:_})])",
@@ -63,7 +64,7 @@ def _measure(page: Page, subject: Subject) -> list[str]:
     page.imports.module("math")
     undefined = source({"loss": Name("loss"), **dict.fromkeys(metrics, Name("math.nan"))}, str, 15, 2)
     return [
-        *_predict(subject, names_in(list(metrics.values()))),
+        *_predict(page, subject, names_in(list(metrics.values()))),
         f"    if not np.isfinite({_predicted(subject)}).all():",
         f"        return {undefined}",
         page.line("    metrics = ", metrics),
@@ -79,12 +80,15 @@ def _predicted(subject: Subject) -> str:
     return "probabilities" if subject.classify else "predictions"
 
 
-def _predict(subject: Subject, wanted: set[str]) -> list[str]:
+def _predict(page: Page, subject: Subject, wanted: set[str]) -> list[str]:
     """The lines that turn scores into what metrics are computed from, in float64."""
     if subject.text:
         lengths = ["    lengths = tokenizer.lengths[targets]"] if "lengths" in wanted else []
         return ["    targets = y.flatten().cpu().numpy()", *lengths] if {"targets", "lengths"} & wanted else []
     predicted = "criterion.predict(scores.cpu().double()).numpy()"
+    if not subject.learns_target:
+        numbers = Name("y.cpu().numpy()"), Name(predicted)
+        return [page.line("    targets, predictions = ", Call("training.reconstruction.deviations", numbers))]
     if subject.classify:
         named = ["    predictions = probabilities.argmax(axis=1)"] if "predictions" in wanted else []
         if "likelihoods" in wanted:

@@ -176,7 +176,7 @@ def batches(epoch: int) -> Sequence[Tensor]:
         """Evaluate a part and print it."""
         keeps_best, is_test = self._keeps_best, name == "test"
         model = "model" if self._judges_elsewhere or (keeps_best and is_test) else "network"
-        units = "" if self._subject.text else f", target[rows.{part}]"
+        units = f", target[rows.{part}]" if self._subject.learns_target else ""
         lines = [f"values = evaluate({model}, x_{part}, y_{part}{units})"]
         if keeps_best and not is_test:
             lines.append(f'kept.see(values["{self._best_metric.removeprefix("val/")}"], {model})')

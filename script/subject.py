@@ -11,7 +11,8 @@ from api_schemas.catalog.losses import LossEntry
 from api_schemas.catalog.tokenizers import Text
 from api_schemas.datasets import Column, Dataset, Upload
 from api_schemas.jobs import Environment, Job, JobSpec, Plan
-from api_schemas.plan import architecture, feature_columns, make_plan
+from api_schemas.plan import architecture, make_plan, output_width
+from api_schemas.targets import feature_columns
 from api_schemas.text import text_of
 
 
@@ -57,7 +58,7 @@ class Subject:
     @property
     def features(self) -> list[Column]:
         """The columns of an upload that the network learns from."""
-        if self.dataset is None or self.spec.target is None:
+        if self.dataset is None:
             raise TypeError("a named dataset has no columns")
         return feature_columns(self.dataset, self.spec.target)
 
@@ -67,6 +68,11 @@ class Subject:
         if self.dataset is None:
             raise TypeError("a named dataset has no columns")
         return next(column for column in self.dataset.columns if column.name == self.spec.target)
+
+    @property
+    def learns_target(self) -> bool:
+        """Whether rows have a target; else what is learned is the row itself, or the next token of a text."""
+        return self.spec.model.learns == "target"
 
     @property
     def classify(self) -> bool:
@@ -86,7 +92,7 @@ class Subject:
     def scales_target(self) -> bool:
         """Whether the network learns other numbers than the target's own."""
         entry = self.spec.preprocessing.target
-        return not self.classify and entry is not None and entry.target is not None
+        return self.learns_target and not self.classify and entry is not None and entry.target is not None
 
     @property
     def shape(self) -> InputShape:
@@ -96,7 +102,7 @@ class Subject:
     @property
     def outputs(self) -> int:
         """Width of the network's output."""
-        return self.loss.outputs(self.classes)
+        return output_width(self.spec, self.shape, self.classes)
 
     @property
     def dtype(self) -> str:

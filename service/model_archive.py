@@ -21,8 +21,8 @@ _ROWS = """\
     model = load("{id}.zip")
     answer = model.predict({example})
 
-`answer.predictions` are {answers}, one a row. `model` is a torch module: called with prepared rows it gives the
-network's scores, and it can be trained on."""
+`answer.predictions` are {answers}, one a row.
+`model` is a torch module: called with prepared rows it gives the network's scores, and it can be trained on."""
 
 _TEXT = """\
     from training.predict_text import Writer
@@ -115,8 +115,15 @@ def _use(job: Job, preparation: dict[str, Any]) -> str:
     return _ROWS.format(
         id=job.id,
         example=f"{{{shown}, ...}}" if len(columns) > 3 else f"{{{shown}}}",
-        answers="class names" if preparation["classes"] else "numbers in the target's own unit",
+        answers=_answers(job, preparation),
     )
+
+
+def _answers(job: Job, preparation: dict[str, Any]) -> str:
+    """What a prediction is."""
+    if job.spec.model.learns == "inputs":
+        return "errors, `answer.codes` the codes and `answer.reconstructions` what the rows came back as"
+    return "class names" if preparation["classes"] else "numbers in the target's own unit"
 
 
 def _prompt(preparation: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from training.data.prepare import Data, Part
 from training.data.prepare_text import TextPreparation
 from training.language import judge_tokens
 from training.losses import ClassLoss, NumberLoss
+from training.reconstruction import EveryNumber, deviations
 
 _CHUNK_ROWS = 16_384
 
@@ -34,7 +35,7 @@ def evaluate(
     """Loss and metrics by their keys; a metric is NaN where it is not defined on these rows.
 
     The model is put into test mode for it: no dropout, batch norm by its running statistics. Metrics are computed in
-    float64 on the CPU, numbers in the target's own units.
+    float64 on the CPU, numbers in the target's own units, inputs as the network sees them.
     """
     model.eval()
     if isinstance(data.preparation, TextPreparation):
@@ -46,6 +47,9 @@ def evaluate(
         likelihoods = predicted[np.arange(len(part.targets)), part.targets]
         known = {"targets": part.targets, "probabilities": predicted, "predictions": predicted.argmax(axis=1)}
         known["likelihoods"] = likelihoods
+    elif isinstance(loss, EveryNumber):
+        targets, predictions = deviations(part.targets, predicted)
+        known = {"targets": targets, "predictions": predictions}
     else:
         known = {"targets": part.targets, "predictions": data.preparation.invert_target(predicted)}
     values = {metric.key: measure(metric, len(data.classes), known) for metric in metrics}

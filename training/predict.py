@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
+from api_schemas.catalog.models import Autoencoder
 from api_schemas.errors import Fault, InvalidRequest
 from api_schemas.jobs import JobSpec
 from api_schemas.nearest import nearest
@@ -20,6 +21,7 @@ from training.build import build_loss, build_model
 from training.data import cells
 from training.data.preparation import Preparation, PreparedColumn
 from training.data.prepare_text import TextPreparation
+from training.data.undo import Cell, raw_columns
 from training.evaluation import scores
 from training.model_file import StoredModel, load_model
 
@@ -32,10 +34,15 @@ class Predictions:
 
     predictions: list[str] | list[float | None]
     """The likeliest class of each row by name, or a number in the target's own units; None where a target's
-    preprocessing leads back to no number."""
+    preprocessing leads back to no number. Of an autoencoder the error of each row: the mean square, over its inputs as
+    they are prepared, of what it missed."""
     probabilities: dict[str, list[float]]
     """Of each class by name, for each row; empty where a number is predicted. A loss that gives none, such as a hinge,
     has numbers in the same order instead."""
+    codes: list[list[float]] = field(default_factory=list[list[float]])
+    """What an autoencoder makes of each row; empty for other networks."""
+    reconstructions: dict[str, list[Cell]] = field(default_factory=dict[str, list[Cell]])
+    """What each row came back as, by column, in the columns' own units; empty for other networks."""
 
 
 class Predictor:
@@ -59,10 +66,10 @@ class Predictor:
         self.spec: JobSpec = spec
         self.preparation: Preparation = stored.preparation
         classes = len(self.classes)
-        model = build_model(spec.model, self.preparation.shape, output_width(spec, classes))
+        model = build_model(spec.model, self.preparation.shape, output_width(spec, self.preparation.shape, classes))
         self.model: nn.Sequential = model.to(device, self.dtype).eval()
         self.model.load_state_dict(stored.weights)
-        self.loss = build_loss(spec.loss, torch.ones(classes))  # weights of classes change no prediction
+        self.loss = build_loss(spec.loss, torch.ones(classes), spec.model)  # weights of classes change no prediction
 
     @classmethod
     def load(cls, path: Path | str, device: torch.device = _CPU) -> Predictor:
@@ -93,13 +100,16 @@ class Predictor:
         Raises:
             InvalidRequest: with a pointer into `/columns` for each column that is missing or holds what it cannot.
         """
-        said = self.raw_scores(self.inputs(columns))
+        x = self.inputs(columns)
+        if isinstance(self.spec.model, Autoencoder):
+            return self._given_back(self.spec.model, x)
+        said = self.raw_scores(x)
         predicted = self.loss.predict(said.to("cpu", torch.float64)).numpy()
         if self.classes:
             names = np.array(self.classes, dtype=object)[predicted.argmax(axis=1)]
             return Predictions(names.tolist(), dict(zip(self.classes, predicted.T.tolist(), strict=True)))
         numbers: list[float] = self.preparation.invert_target(predicted).tolist()
-        return Predictions([number if np.isfinite(number) else None for number in numbers], {})
+        return Predictions(_finite(numbers), {})
 
     def inputs(self, columns: Mapping[str, Sequence[Any] | pl.Series]) -> Tensor:
         """The network's inputs (rows, inputs) of raw rows; arguments and errors as of `predict`."""
@@ -125,6 +135,19 @@ class Predictor:
     def raw_scores(self, x: Tensor) -> Tensor:
         """What the network says (rows, outputs) of prepared inputs (rows, inputs)."""
         return scores(self.model, x.to(self._device))
+
+    def _given_back(self, entry: Autoencoder, x: Tensor) -> Predictions:
+        """What an autoencoder says of prepared inputs (rows, inputs)."""
+        depth = len(entry.encoder(self.preparation.shape))
+        codes = scores(self.model[:depth], x.to(self._device))
+        given_back = self.loss.predict(scores(self.model[depth:], codes).cpu().double())
+        errors = (given_back - x).square().mean(dim=1)
+        raw = raw_columns(self.preparation, given_back.numpy())
+        return Predictions(_finite(errors.tolist()), {}, codes.tolist(), raw)
+
+
+def _finite(numbers: Sequence[float]) -> list[float | None]:
+    return [number if np.isfinite(number) else None for number in numbers]
 
 
 def reads_text(pointer: str) -> InvalidRequest:

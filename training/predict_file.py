@@ -16,7 +16,7 @@ from training.data.images import read_loose_images
 from training.data.raw import RawTable
 from training.data.reading import read
 from training.data.refusal import Limits
-from training.predict import Predictor
+from training.predict import Predictions, Predictor
 
 
 def predict_file(
@@ -27,6 +27,8 @@ def predict_file(
     written: Literal["csv", "jsonl"] = "csv",
 ) -> None:
     """Write a file's rows with the column `prediction`, and `probability_<class>` for each class.
+
+    Of an autoencoder the prediction is the error, and there are `code_<n>` from 1 on and `reconstruction_<column>`.
 
     Args:
         predictor: whose answers are asked for.
@@ -45,11 +47,22 @@ def predict_file(
         said = predictor.predict(_values(cells, predictor))
     except InvalidRequest as error:
         raise InvalidRequest.of([_in_file(fault, cells) for fault in error.faults]) from error
-    answers = {"prediction": said.predictions}
-    answers |= {f"probability_{name}": share for name, share in said.probabilities.items()}
     given = [_whole(column).alias(name) for name, column in cells.columns.items()]
-    frame = pl.DataFrame([*given, *(pl.Series(_free(name, cells.columns), answer) for name, answer in answers.items())])
+    answers = (pl.Series(_free(name, cells.columns), answer) for name, answer in _answers(said, predictor).items())
+    frame = pl.DataFrame([*given, *answers])
     frame.write_csv(output) if written == "csv" else frame.write_ndjson(output)
+
+
+def _answers(said: Predictions, predictor: Predictor) -> dict[str, Sequence[Any]]:
+    """The columns that a prediction adds; an array that came back is none."""
+    arrays = {column.name for column in predictor.preparation.description.columns if column.size > 1}
+    came_back = {name: cells for name, cells in said.reconstructions.items() if name not in arrays}
+    return {
+        "prediction": said.predictions,
+        **{f"probability_{name}": share for name, share in said.probabilities.items()},
+        **{f"code_{place}": numbers for place, numbers in enumerate(zip(*said.codes, strict=True), 1)},
+        **{f"reconstruction_{name}": cells for name, cells in came_back.items()},
+    }
 
 
 def _read(predictor: Predictor, path: Path, format_: Format) -> RawTable:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
+from pydantic import JsonValue
 
 from api_schemas.errors import Fault, InvalidRequest
 from api_schemas.model_tasks import Export, PredictFile, PredictRows
 from api_schemas.predictions import Prediction, PredictionRequest
 from training.data.prepare_text import TextPreparation
 from training.data.reading import UnreadableTable
+from training.data.undo import Cell
 from training.export import NotExported, export
 from training.model_file import load_model
 from training.predict import Predictor, reads_text
@@ -103,7 +106,13 @@ def _prediction(job_id: str, predictor: Predictor, request: PredictionRequest) -
         classes=predictor.classes,
         predictions=said.predictions,
         probabilities=[list(row) for row in zip(*shares, strict=True)] if shares else None,
+        codes=[[*code] for code in said.codes] or None,
+        reconstructions=_by_row(said.reconstructions) or None,
     )
+
+
+def _by_row(columns: Mapping[str, Sequence[Cell]]) -> list[dict[str, JsonValue]]:
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _at_row(fault: Fault) -> Fault:

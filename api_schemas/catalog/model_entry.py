@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.metadata import EntryPoints, entry_points
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le, Lt, MaxLen, MinLen
 from pydantic import Strict
@@ -22,6 +22,8 @@ from api_schemas.errors import Fault
 
 Width = Annotated[int, Ge(1), Le(16384)]
 Share = Annotated[float, Ge(0), Lt(1)]
+Learned = Literal["target", "inputs", "next_token"]
+"""What a network's scores are compared with: the dataset's target, the row itself, or what follows in a text."""
 Axes = Annotated[tuple[Annotated[int, Ge(1), Le(10**6)], ...], Strict(strict=False), MinLen(1), MaxLen(3)]
 
 
@@ -38,6 +40,7 @@ class ModelEntry(Entry):
     """
 
     kind = "models"
+    learns: ClassVar[Learned] = "target"
 
     initialization: Initialization = DefaultInitialization()
     """What the weights are before the first step."""
@@ -68,6 +71,16 @@ class ModelEntry(Entry):
     def faults(self, shape: InputShape) -> list[Fault]:
         """What keeps it from being built for such data, each at its place in the job."""
         return []
+
+    def outputs(self, loss: LossEntry, shape: InputShape, classes: int) -> int:
+        """How many scores a row has.
+
+        Args:
+            loss: of its scores.
+            shape: of a row.
+            classes: how many the target holds; 0 where it is a number.
+        """
+        return loss.outputs(classes)
 
     def network(self, shape: InputShape, outputs: int) -> Layer:
         """A `sequential` network from rows (rows, shape.width) to scores (rows, outputs).

@@ -7,6 +7,7 @@ from typing import Annotated
 from api_schemas.catalog.entry import OneOf
 from api_schemas.catalog.model_entry import DeepEntry, ModelEntry
 from api_schemas.catalog.models_attention import Transformer, Vit
+from api_schemas.catalog.models_autoencoder import Autoencoder
 from api_schemas.catalog.models_image import Cnn, Resnet
 from api_schemas.catalog.models_language import Gpt
 from api_schemas.catalog.models_layers import Layers
@@ -17,6 +18,7 @@ from api_schemas.catalog.models_table import FtTransformer, TabM
 Model = Annotated[ModelEntry, OneOf(ModelEntry)]
 
 __all__ = [
+    "Autoencoder",
     "Cnn",
     "DeepEntry",
     "FtTransformer",

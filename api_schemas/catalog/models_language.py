@@ -35,6 +35,7 @@ class Gpt(ModelEntry):
         "Without a warm-up of the learning rate the first steps can throw it off; and its memory grows with the square"
         " of the context."
     )
+    learns = "next_token"
 
     name: Literal["gpt"] = "gpt"
     context: Annotated[int, Ge(2), Le(4096)] = 64

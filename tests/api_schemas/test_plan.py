@@ -11,7 +11,8 @@ from api_schemas.catalog.datasets import NamedDatasetEntry
 from api_schemas.catalog.layers import InputShape
 from api_schemas.errors import InvalidRequest
 from api_schemas.jobs import JobSpec
-from api_schemas.plan import make_plan, nearest
+from api_schemas.nearest import nearest
+from api_schemas.plan import make_plan
 from api_schemas.splits import split_sizes
 from training.build import build_model
 from training.data.prepare import prepare

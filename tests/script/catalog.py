@@ -16,6 +16,7 @@ _DATASETS = {"classification": {"name": "iris"}, "regression": {"name": "diabete
 _TRAINING = {"epochs": 3, "batch_size": 32}
 _STEPS = {"array": [8, 8]}
 _ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "autoencoder": {"hidden": [16], "code": 4, "noise": 0.1, "normalization": {"name": "batch_norm"}, "dropout": 0.1},
     "ft_transformer": {"width": 16, "heads": 2, "layers": 1},
     "resnet": {"blocks": 1, "widths": [8, 16]},
     "rnn": _STEPS | {"width": 8, "layers": 2},

@@ -48,6 +48,11 @@ JOBS = {
         {"preprocessing": EMBEDDED | {"numeric": {"name": "whiten"}}},
     ),
     "ordinal": ({}, {"preprocessing": {"categorical": {"name": "ordinal"}, "numeric": {"name": "minmax"}}}),
+    "given back": ({}, {"model": {"name": "autoencoder", "hidden": [8], "code": 2}}),
+    "given back, in the order of the rows": (
+        {"size": {"missing": "indicator"}},
+        {"model": {"name": "autoencoder", "hidden": [], "noise": 0.2}, "split": {"method": "time", "test": 0.1}},
+    ),
     "ordinal alone": (
         {"size": {"role": "ignore"}, "ward": {"role": "ignore"}},
         {"preprocessing": {"categorical": {"name": "ordinal"}}},

@@ -31,6 +31,10 @@ def dates(anneal):
     return {"dataset": {"id": sent.raise_for_status().json()["id"]}, "target": "y"}
 
 
+def without_target(anneal):
+    return {"dataset": dates(anneal)["dataset"], "model": {"name": "autoencoder", "hidden": [8], "code": 2}}
+
+
 def text(_anneal):
     return {"dataset": TEXT, "model": GPT}
 
@@ -39,7 +43,7 @@ def bytes_of_text(_anneal):
     return {"dataset": TEXT, "model": GPT, "preprocessing": {"text": {"name": "bytes"}}}
 
 
-@pytest.mark.parametrize("spec", [images, dates, text, bytes_of_text])
+@pytest.mark.parametrize("spec", [images, dates, without_target, text, bytes_of_text])
 def test_the_example_of_a_card_runs_beside_its_files(anneal, spec, tmp_path, monkeypatch):
     client = anneal.client
     answer = client.post("/v1/jobs", json=spec(anneal) | {"training": SHORT})

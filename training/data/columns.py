@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from api_schemas.datasets import Column, ColumnChoice, ColumnStats, ColumnType, Role
-from api_schemas.plan import MAX_CLASSES
+from api_schemas.targets import MAX_CLASSES
 from training.data.numbers import Summary, summarise
 from training.data.plain import ISO_8601, as_days, with_point
 from training.data.raw import RawTable

@@ -12,7 +12,11 @@ from training.data.split import Rows, split_by_group, split_by_part, split_by_ti
 
 
 def split_dataset(
-    split: Split, dataset: Dataset | None, arrays: Mapping[str, np.ndarray] | None, target: np.ndarray, *, classes: bool
+    split: Split,
+    dataset: Dataset | None,
+    arrays: Mapping[str, np.ndarray] | None,
+    rows: int,
+    strata: np.ndarray | None,
 ) -> Rows:
     """Row numbers of each part, as many as `api_schemas.splits.part_rows` says.
 
@@ -20,21 +24,20 @@ def split_dataset(
         split: as `api_schemas.plan.make_plan` settled it.
         dataset: the upload; None for a dataset named by name.
         arrays: its columns.
-        target: classes or numbers (rows,).
-        classes: whether they are classes.
+        rows: how many there are.
+        strata: classes (rows,) that a split may keep the shares of; None where there are none.
     """
     columns = dataset.columns if dataset else []
     column = next((column for column in columns if column.name == split.column), None)
     values = arrays[column.name] if arrays is not None and column else None
     if split.method == "grouped" and values is not None:
         return split_by_group(values, split.validation, split.test, split.seed)
-    _, validation, test = part_rows(split, columns, len(target))
+    _, validation, test = part_rows(split, columns, rows)
     if split.method == "time":
-        return split_by_time(len(target), validation, test, values)
-    strata = target if classes else None
+        return split_by_time(rows, validation, test, values)
     if split.method == "column" and column and values is not None:
         return split_by_part(_given_parts(column, values, split), validation, split.seed, strata)
-    return split_rows(len(target), validation, test, split.seed, strata if split.method == "stratified" else None)
+    return split_rows(rows, validation, test, split.seed, strata if split.method == "stratified" else None)
 
 
 def codes_of(column: Column, values: np.ndarray) -> np.ndarray:

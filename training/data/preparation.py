@@ -33,10 +33,6 @@ class Scaling(Protocol):
         """Rescale."""
         ...
 
-
-class TargetScaling(Scaling, Protocol):
-    """One that goes back."""
-
     def inverse(self, values: np.ndarray) -> np.ndarray:
         """Bring back into their own units."""
         ...
@@ -144,7 +140,7 @@ class Preparation:
 
     description: Description
     numeric: Scaling
-    target: TargetScaling
+    target: Scaling
 
     @classmethod
     def load(cls, description: Description, arrays: Mapping[str, np.ndarray]) -> Preparation:
@@ -195,7 +191,7 @@ class Preparation:
 
 def fit(
     features: Sequence[Feature],
-    target: np.ndarray,
+    target: np.ndarray | None,
     description: Description,
     rows: np.ndarray,
 ) -> Preparation:
@@ -203,7 +199,7 @@ def fit(
 
     Args:
         features: raw columns, whole.
-        target: classes or numbers (rows,), whole.
+        target: classes or numbers (rows,), whole; None where none is learned.
         description: what is asked for; its columns are filled in here.
         rows: which rows train; nothing of the others is measured.
 
@@ -212,16 +208,16 @@ def fit(
             takes.
     """
     described = description.model_copy(update={"columns": [_column(feature, rows) for feature in features]})
-    spec, scaled = description.preprocessing, not description.classes
+    spec, scaled = description.preprocessing, None if description.classes else target
     for feature in features:
         if feature.categories is None or feature.encoding == "ordinal":
             _refuse_not_positive(spec.numeric, feature.name, feature.values)
-    if scaled and spec.target:
-        _refuse_not_positive(spec.target, description.target or "target", target)
+    if scaled is not None and spec.target:
+        _refuse_not_positive(spec.target, description.target or "target", scaled)
     return Preparation(
         description=described,
         numeric=_fit_numbers(features, described, rows),
-        target=_fit(spec.target, target[rows, None]) if scaled and spec.target else identity(1),
+        target=_fit(spec.target, scaled[rows, None]) if scaled is not None and spec.target else identity(1),
     )
 
 
@@ -245,13 +241,13 @@ def _numbers(inputs: np.ndarray, numeric: np.ndarray) -> np.ndarray:
     return inputs if numeric.all() else inputs.compress(numeric, axis=1)
 
 
-def _fit(entry: PreprocessingEntry, values: np.ndarray, image: Image | None = None) -> TargetScaling:
+def _fit(entry: PreprocessingEntry, values: np.ndarray, image: Image | None = None) -> Scaling:
     if entry.target is None or not values.shape[1]:
         return identity(values.shape[1])
     return evaluate(entry.fit(values, image))
 
 
-def _restore(entry: PreprocessingEntry, place: str, arrays: Mapping[str, np.ndarray]) -> TargetScaling:
+def _restore(entry: PreprocessingEntry, place: str, arrays: Mapping[str, np.ndarray]) -> Scaling:
     prefix = f"{place}."
     held = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
     return evaluate(entry.restore(held))

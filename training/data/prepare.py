@@ -14,7 +14,8 @@ from api_schemas.catalog.layers import InputShape
 from api_schemas.datasets import Dataset, Upload
 from api_schemas.encoding import encoding_of, inputs_of
 from api_schemas.jobs import JobSpec
-from api_schemas.plan import feature_columns, input_shape, output_width
+from api_schemas.plan import input_shape, output_width
+from api_schemas.targets import feature_columns
 from api_schemas.text import text_of
 from training.build import build, resolve
 from training.data.parts import codes_of, split_dataset
@@ -29,12 +30,15 @@ class Part:
     """Rows for one purpose."""
 
     x: Tensor  # (rows, inputs); of text int64 tokens (rows, context)
-    y: Tensor  # (rows,): int64 classes, or scaled numbers of the same type as x; of text the next tokens, shaped as x
-    targets: np.ndarray  # (rows,): int64 classes, or float64 numbers in their own units; of text (rows x context,)
+    y: Tensor  # (rows,): int64 classes, or scaled numbers of the same type as x; of text the next tokens, shaped as x;
+    # x itself where the network learns its inputs
+    targets: np.ndarray  # (rows,): int64 classes, or float64 numbers in their own units; of text (rows x context,); x
+    # itself where the network learns its inputs
 
     def to(self, device: torch.device) -> Part:
         """The same rows, what the network sees of them on a device."""
-        return Part(self.x.to(device), self.y.to(device), self.targets)
+        x = self.x.to(device)
+        return Part(x, x if self.y is self.x else self.y.to(device), self.targets)
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,15 @@ class Data:
 @dataclass(frozen=True)
 class _Table:
     features: list[Feature]
-    target: np.ndarray  # (rows,): int64 classes or float64
+    target: np.ndarray | None  # (rows,): int64 classes or float64; None where the network learns its inputs
     target_name: str | None
     classes: list[str]
     width: int
     """How many inputs its features become."""
+
+    @property
+    def rows(self) -> int:
+        return len(self.features[0].values)
 
 
 def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray] | None) -> Data:
@@ -97,10 +105,10 @@ def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
     """
     if text_of(spec, dataset):
         return _text(spec, dataset, arrays)
-    table = _upload(spec, dataset, arrays) if isinstance(spec.dataset, Upload) else _named(spec.dataset)
-    if spec.loss is not None and spec.loss.counts:
+    table = _upload(spec, dataset, arrays) if isinstance(spec.dataset, Upload) else _named(spec, spec.dataset)
+    if table.target is not None and spec.loss is not None and spec.loss.counts:
         _refuse_no_counts(table.target)
-    rows = split_dataset(spec.split, dataset, arrays, table.target, classes=bool(table.classes))
+    rows = split_dataset(spec.split, dataset, arrays, table.rows, table.target if table.classes else None)
     description = Description(
         columns=[],
         preprocessing=spec.preprocessing,
@@ -111,12 +119,16 @@ def prepare(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
     dtype = getattr(torch, spec.training.kept_in)
     with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused
         preparation = fit(table.features, table.target, description, rows.train)
-        y = _learned(table, preparation, dtype)
+        y = None if table.target is None else _learned(table, table.target, preparation, dtype)
         train, validation, test = (
-            Part(_inputs(table, preparation, part, dtype), y[part], table.target[part])
-            for part in (rows.train, rows.validation, rows.test)
+            _part(table, preparation, y, part, dtype) for part in (rows.train, rows.validation, rows.test)
         )
-    return Data(train, validation, test, preparation, output_width(spec, len(table.classes)))
+    return Data(train, validation, test, preparation, output_width(spec, preparation.shape, len(table.classes)))
+
+
+def _part(table: _Table, preparation: Preparation, y: Tensor | None, rows: np.ndarray, dtype: torch.dtype) -> Part:
+    x = _inputs(table, preparation, rows, dtype)
+    return Part(x, x, x.numpy()) if table.target is None or y is None else Part(x, y[rows], table.target[rows])
 
 
 def _text(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray] | None) -> Data:
@@ -132,11 +144,11 @@ def _refuse_no_counts(target: np.ndarray) -> None:
         raise BadData(f"the loss is for counts, whole numbers from 0 on, and the target holds {wrong[0]:g}; use mse")
 
 
-def _learned(table: _Table, preparation: Preparation, dtype: torch.dtype) -> Tensor:
-    """What the network learns (rows,) of the target."""
+def _learned(table: _Table, target: np.ndarray, preparation: Preparation, dtype: torch.dtype) -> Tensor:
+    """What the network learns (rows,) of the target (rows,)."""
     if table.classes:
-        return torch.from_numpy(table.target)
-    y = torch.from_numpy(preparation.transform_target(table.target)).to(dtype)
+        return torch.from_numpy(target)
+    y = torch.from_numpy(preparation.transform_target(target)).to(dtype)
     _refuse_infinite("targets", y)
     return y
 
@@ -163,7 +175,7 @@ def _refuse_infinite(what: str, values: Tensor) -> None:
         )
 
 
-def _named(entry: NamedDatasetEntry) -> _Table:
+def _named(spec: JobSpec, entry: NamedDatasetEntry) -> _Table:
     if isinstance(entry, BundledEntry):
         bunch: Any = resolve(entry)()
         names, x, y = list(bunch.feature_names), bunch.data, bunch.target
@@ -171,13 +183,15 @@ def _named(entry: NamedDatasetEntry) -> _Table:
         x, y = build(entry)
         names = [f"x{place}" for place in range(1, x.shape[1] + 1)]
     features = [Feature(str(name), x[:, place]) for place, name in enumerate(names)]
+    if spec.model.learns == "inputs":
+        return _Table(features, None, None, [], x.shape[1])
     classify = entry.task == "classification"
     target = y.astype(np.int64 if classify else np.float64)
     return _Table(features, target, None, list(entry.classes) if classify else [], x.shape[1])
 
 
 def _upload(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray] | None) -> _Table:
-    if dataset is None or arrays is None or spec.target is None or spec.loss is None:
+    if dataset is None or arrays is None or spec.loss is None:
         raise ValueError("an upload needs its dataset, its arrays and the spec that make_plan settled")
     columns = feature_columns(dataset, spec.target)
     features = [
@@ -191,13 +205,11 @@ def _upload(spec: JobSpec, dataset: Dataset | None, arrays: dict[str, np.ndarray
         )
         for column in columns
     ]
+    width = sum(inputs_of(column, spec.preprocessing) for column in columns)
+    if spec.model.learns == "inputs":
+        return _Table(features, None, None, [], width)
     target = next(column for column in dataset.columns if column.name == spec.target)
-    classify = spec.loss.task == "classification"
     values = arrays[target.name]
-    return _Table(
-        features,
-        codes_of(target, values) if classify else values,
-        target.name,
-        target.stats.categories if classify else [],
-        sum(inputs_of(column, spec.preprocessing) for column in columns),
-    )
+    if spec.loss.task == "regression":
+        return _Table(features, values, target.name, [], width)
+    return _Table(features, codes_of(target, values), target.name, target.stats.categories, width)

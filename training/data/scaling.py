@@ -164,6 +164,10 @@ class Whitening:
         """Rescale rows of shape (rows, columns)."""
         return (values - self.mean) @ self.matrix
 
+    def inverse(self, values: np.ndarray) -> np.ndarray:
+        """Bring rescaled rows (rows, columns) back; what lay in a direction without variance is its mean."""
+        return values @ np.linalg.pinv(self.matrix) + self.mean
+
 
 def whiten(values: np.ndarray) -> Whitening:
     """No correlation and variance 1, the variance over n - 1; a direction without variance becomes 0."""
