@@ -13,6 +13,7 @@ AnnealError
 ├── TooManyRequests       429  later; `retry_after_seconds` says when
 ├── InternalError         500  a fault of ours
 └── Unavailable           503  something that we need is away; `retry_after_seconds` says when to try again
+    └── DiskFull          507  there is no room for a file or a row; nothing of what was asked for is kept
 """
 
 from __future__ import annotations
@@ -165,6 +166,18 @@ class TooManyRequests(AnnealError):
 
     status, code, title = 429, "too_many_requests", "Too many requests"
 
+    def __init__(
+        self,
+        detail: str,
+        *,
+        limit: tuple[str, int] | None = None,
+        faults: Sequence[Fault] = (),
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        super().__init__(detail, faults=faults, retry_after_seconds=retry_after_seconds)
+        self.limit = limit
+        """What is limited, and to how many; sent as the `RateLimit` headers."""
+
 
 class InternalError(AnnealError):
     """A fault of ours; the log has it under the request's id."""
@@ -174,6 +187,12 @@ class Unavailable(AnnealError):
     """Something that the gateway needs, such as its database, is away for now."""
 
     status, code, title = 503, "unavailable", "Unavailable"
+
+
+class DiskFull(Unavailable):
+    """There is no room for what was asked for; nothing of it is kept, and it can be tried again."""
+
+    status, code, title = 507, "disk_full", "Disk full"
 
 
 ERRORS: dict[int, type[AnnealError]] = {
@@ -191,6 +210,7 @@ ERRORS: dict[int, type[AnnealError]] = {
         TooManyRequests,
         InternalError,
         Unavailable,
+        DiskFull,
     )
 }
 """The tree by HTTP status."""

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api_schemas.errors import (
     ERRORS,
     AnnealError,
+    DiskFull,
     Fault,
     InternalError,
     InvalidRequest,
@@ -30,6 +31,7 @@ from api_schemas.errors import (
 )
 from api_schemas.nearest import nearest
 from service.fields import Path, bounds, known_fields
+from storage.artifacts import is_full
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -43,6 +45,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(AnnealError, _anneal_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(OSError, _disk_error)
     app.add_exception_handler(Exception, _fault_of_ours)
     app.add_middleware(Farewell)
 
@@ -101,6 +104,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     """What Starlette and FastAPI refuse by themselves."""
     if not isinstance(error, HTTPException):
         raise error
+    if is_full(error.__cause__):  # FastAPI takes a body that could not be spooled for one that cannot be read
+        return render(_full())
     if error.status_code == 404:
         return render(NotFound(f"there is nothing at {request.url.path!r}; /docs lists what there is"))
     if error.status_code == 405:
@@ -110,6 +115,16 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if error.status_code == 413:
         return render(PayloadTooLarge("the body is larger than the operator of this gateway allows"))
     return render(ERRORS.get(error.status_code, MalformedRequest)(str(error.detail)))
+
+
+async def _disk_error(_request: Request, error: Exception) -> Response:
+    if not is_full(error):
+        raise error
+    return render(_full())
+
+
+def _full() -> DiskFull:
+    return DiskFull("the disk of this gateway is full; try again", retry_after_seconds=10)
 
 
 async def _fault_of_ours(_request: Request, _error: Exception) -> Response:

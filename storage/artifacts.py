@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 from urllib.parse import unquote, urlsplit
+
+from api_schemas.errors import DiskFull
 
 _BLOCK = 1 << 20
 _INCOMING = ".incoming-"
@@ -29,7 +32,11 @@ class Artifacts(Protocol):
     """Where files are kept."""
 
     def put(self, blocks: Iterable[bytes]) -> Artifact:
-        """Store a file that comes in blocks; nothing is left behind when the blocks raise."""
+        """Store a file that comes in blocks; nothing is left behind when the blocks raise.
+
+        Raises:
+            DiskFull: there is no room for it.
+        """
         ...
 
     def path(self, sha256: str) -> Path:
@@ -91,7 +98,7 @@ class FileArtifacts:
 
     def put(self, blocks: Iterable[bytes]) -> Artifact:
         digest, size = hashlib.sha256(), 0
-        with self._temporary() as (descriptor, temporary):
+        with _room(), self._temporary() as (descriptor, temporary):
             with os.fdopen(descriptor, "wb") as file:
                 for block in blocks:
                     digest.update(block)
@@ -167,6 +174,21 @@ class FileArtifacts:
             os.utime(temporary)
             temporary.replace(place)
         flush(place.parent)
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error says that there is no room left on a disk, or no more of it for this user."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def _room() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise DiskFull("the disk that files are kept on is full; try again", retry_after_seconds=10) from error
 
 
 def flush(path: Path) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from api_schemas.errors import NotFound, Unavailable
+from api_schemas.errors import DiskFull, NotFound, Unavailable
 from storage.tables import Owned, Table
 
 OwnedT = TypeVar("OwnedT", bound=Owned)
@@ -130,6 +130,8 @@ def _translated() -> Generator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
+        if "disk is full" in str(error) or "No space left on device" in str(error):
+            raise DiskFull("the disk of the database is full; try again", retry_after_seconds=10) from error
         raise Unavailable("the database does not answer; try again", retry_after_seconds=1) from error
     except DBAPIError as error:
         if not error.connection_invalidated:

@@ -64,6 +64,13 @@ class Saved:
 
 
 @dataclass(frozen=True)
+class NotSaved:
+    """There was no room for a checkpoint, without which the run goes on, or for the model, which is tried again."""
+
+    steps_done: int
+
+
+@dataclass(frozen=True)
 class Stopped:
     """The order to stop was followed."""
 

@@ -42,6 +42,7 @@ class News:
         self._events: list[tuple[str, Data]] = []
         self._saved = False
         self._fresh = False
+        self._full = False
         self._heard_at = time.monotonic()
 
     def start_clock(self) -> None:
@@ -77,6 +78,13 @@ class News:
         before = [checkpoint for checkpoint in self.checkpoints if checkpoint.step < steps_done]
         self.checkpoints, self._saved = keep([*before, new], self._best_metric), True
         self._happened("checkpoint", {"step": steps_done, "bytes": stored.bytes})
+        self._full = False
+
+    def disk_full(self, steps_done: int, message: str) -> None:
+        """Take in that there was no room for a file; it is told once, until there is room again."""
+        if not self._full:
+            self._full = True
+            self._happened("disk_full", {"step": steps_done, "message": message})
 
     def report(self) -> Report | None:
         """All of it; None where there is none."""

@@ -8,19 +8,20 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
-from api_schemas.errors import Unavailable
-from api_schemas.jobs import JobError
+from api_schemas.errors import DiskFull, Unavailable
+from api_schemas.jobs import JobError, JobState
 from storage import attempts
-from storage.artifacts import Artifact, Artifacts, blocks_of
+from storage.artifacts import Artifacts, blocks_of
 from storage.attempts import Claim, LeaseLost
 from storage.database import Database
 from storage.settings import Settings
 from training.events import Evaluation, Points
-from worker.messages import Assignment, Done, Failed, Order, Saved, Started, StartsOver, Stopped
+from worker.messages import Assignment, Done, Failed, NotSaved, Order, Saved, Started, StartsOver, Stopped
 from worker.news import News
 from worker.process import Child
 from worker.slots import Slot
@@ -145,7 +146,9 @@ class Supervisor:
             case StartsOver():
                 self._start_over(message.reason)
             case Saved():
-                self._news.checkpoint(message.steps_done, self._keep(message.path))
+                self._keep(message)
+            case NotSaved():
+                self._no_room(message.steps_done)
             case Started():
                 environment = message.environment
                 self._insist(lambda: attempts.describe(self._database, self._lease, environment))
@@ -165,21 +168,28 @@ class Supervisor:
         self._news = News(self._claim, 0)
         self._insist(lambda: attempts.begin(self._database, self._lease, self._news.curves, 0))
 
-    def _keep(self, checkpoint: Path) -> Artifact:
-        stored = self._artifacts.put(blocks_of(checkpoint))
-        checkpoint.unlink()
-        self._files.add(stored.sha256)
-        return stored
+    def _keep(self, saved: Saved) -> None:
+        """Store a checkpoint; where there is no room for it, the run goes on with the one before."""
+        try:
+            stored = self._artifacts.put(blocks_of(saved.path))
+        except DiskFull:
+            self._no_room(saved.steps_done)
+        else:
+            self._files.add(stored.sha256)
+            self._news.checkpoint(saved.steps_done, stored)
+        saved.path.unlink()
+
+    def _no_room(self, steps_done: int) -> None:
+        self._log.warning("disk_full", step=steps_done)
+        self._news.disk_full(steps_done, "the disk is full; what is trained from here on is stored once there is room")
 
     def _report(self) -> None:
         """Store the news and obey what the answer says; with the database away, keep them and go on."""
         try:
-            state = attempts.report(self._database, self._lease, self._news.curves, self._news.report())
+            state = self._store_news()
         except Unavailable:
             self._log.warning("report_not_stored", points=self._news.unreported)
             return
-        self._news.reported()
-        self._forget_old_checkpoints()
         if state == "cancelling":
             self._tell("cancel", CANCEL_PATIENCE_SECONDS)
         elif state == "pausing":
@@ -206,21 +216,33 @@ class Supervisor:
             self._files = kept
 
     def _insist(self, write: Callable[[], None]) -> None:
-        """Write something that must be written, for as long as the database is away and the lease is ours."""
+        """Write what must be written, for as long as the database is away or the disk full, and the lease is ours."""
         while True:
             try:
                 return write()
             except Unavailable:
                 time.sleep(_RETRY_SECONDS)
 
-    def _last_words(self) -> None:
-        attempts.report(self._database, self._lease, self._news.curves, self._news.report())
+    def _store_news(self) -> JobState:
+        news = self._news.report()
+        for checkpoint in news.checkpoints if news else ():
+            # However long the database was away, no sweep takes what is said only now.
+            with suppress(FileNotFoundError):
+                self._artifacts.renew(checkpoint.sha256)
+        state = attempts.report(self._database, self._lease, self._news.curves, news)
         self._news.reported()
         self._forget_old_checkpoints()
+        return state
 
     def _succeed(self, done: Done) -> None:
-        self._last_words()
-        model = self._artifacts.put(blocks_of(done.model))
+        if self._store_news() == "cancelling":
+            attempts.stop(self._database, self._lease)
+            return
+        try:
+            model = self._artifacts.put(blocks_of(done.model))
+        except DiskFull:
+            self._no_room(done.steps_done)
+            raise
         attempts.succeed(
             self._database,
             self._lease,
@@ -231,13 +253,13 @@ class Supervisor:
         self._log.info("job_succeeded", steps=done.steps_done)
 
     def _fail(self, error: JobError) -> None:
-        self._last_words()
+        self._store_news()
         attempts.fail(self._database, self._lease, error)
         self._log.info("job_failed", code=error.code, message=error.message)
 
     def _stop(self) -> None:
         """The trainer stopped because it was told to, or was too slow to do so and is killed."""
-        self._last_words()
+        self._store_news()
         if self._order == "checkpoint" and self._draining.is_set():
             attempts.release(self._database, self._lease, "its worker stopped; waiting for another")
         else:
@@ -258,7 +280,7 @@ class Supervisor:
         error = crash_error(exit_code)
 
         def crash() -> None:
-            self._last_words()
+            self._store_news()
             attempts.crash(self._database, self._lease, error)
             self._log.warning("trainer_died", exit_code=exit_code)
 

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 from multiprocessing.connection import Connection
 
 import torch
+from safetensors import SafetensorError
 from torch._dynamo.exc import TorchDynamoException
 from torch._inductor import config as inductor
 
 from api_schemas.ids import new_id
 from api_schemas.jobs import Environment, JobError, Training
 from api_schemas.plan import make_plan
+from storage.artifacts import is_full
 from training.checkpoint import UnreadableCheckpoint
 from training.data.preparation import BadData
 from training.data.prepare import prepare
 from training.data.tables import load_arrays
 from training.events import CheckpointDue
 from training.loop import Diverged, Run
-from worker.messages import Assignment, Done, Failed, Saved, Started, StartsOver, Stopped
+from worker.messages import Assignment, Done, Failed, NotSaved, Saved, Started, StartsOver, Stopped
 from worker.process import limit_memory
+
+_ROOM_SECONDS = 1.0
+"""How often a trainer looks whether there is room for its model."""
 
 
 def train(line: Connection) -> None:
@@ -67,15 +73,39 @@ def _train(line: Connection, assignment: Assignment) -> None:
                 line.send(_save(run, assignment))
             line.send(Stopped())
             return
+    line.send(_finish(line, run, assignment))
+
+
+def _finish(line: Connection, run: Run, assignment: Assignment) -> Done | Stopped:
+    """Write the model, as soon as there is room for it."""
     model = assignment.folder / "model.safetensors"
-    line.send(Done(model, run.save_model(model), run.steps_done))
+    while True:
+        try:
+            return Done(model, run.save_model(model), run.steps_done)
+        except (OSError, SafetensorError) as error:
+            if not _is_full(error):
+                raise
+        line.send(NotSaved(run.steps_done))
+        if line.poll(_ROOM_SECONDS):
+            line.recv()
+            return Stopped()
 
 
-def _save(run: Run, assignment: Assignment) -> Saved:
+def _save(run: Run, assignment: Assignment) -> Saved | NotSaved:
     # The supervisor, which deletes what it has stored, may not yet have come to an earlier one of the same step.
     path = assignment.folder / f"{new_id('ckpt')}.checkpoint"
-    run.save(path, owner=assignment.job_id)
+    try:
+        run.save(path, owner=assignment.job_id)
+    except (OSError, SafetensorError) as error:
+        if not _is_full(error):
+            raise
+        return NotSaved(run.steps_done)
     return Saved(path, run.steps_done)
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether there is no room on the disk; safetensors tells only in words."""
+    return is_full(error) or f"(os error {errno.ENOSPC})" in str(error)
 
 
 def _take_place(assignment: Assignment) -> None:
