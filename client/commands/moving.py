@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from client.commands.operator import connected, open_database
-from client.commands.settings import read_settings
+from client.commands.settings import BadSettings, read_settings
 from client.terminal import Terminal, terminal_of
 
 if TYPE_CHECKING:
     from storage.database import Database
 
+_URLS = ("postgresql+psycopg://", "sqlite:///")
 _Tell = Callable[[str, int], None]
 
 
@@ -72,10 +73,16 @@ def restore(context: typer.Context, file: Annotated[Path, typer.Argument(help="A
 
 @contextmanager
 def _database_at(url: str) -> Generator[Database]:
-    """The database behind a URL, once it has answered."""
+    """The database behind a URL, once it has answered.
+
+    Raises:
+        BadSettings: when it is none of ours.
+    """
     from storage.database import Database  # noqa: PLC0415
     from storage.migrations import current  # noqa: PLC0415
 
+    if not url.startswith(_URLS):
+        raise BadSettings(f"--to is the URL of a database, which begins with {' or '.join(_URLS)}")
     with closing(Database(url)) as database:
         current(database)
         yield database
