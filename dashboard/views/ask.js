@@ -81,7 +81,7 @@ function Rows({ job, busy, attempt }) {
   const ask = (/** @type {() => Record<string, any>} */ read) =>
     attempt(async () => {
       answer.value = await predict(job.id, { rows: [read()] });
-      announcement.value = `The model says ${answer.value.predictions[0]}`;
+      announcement.value = answer.value.reconstructions ? `The row comes back with an error of ${answer.value.predictions[0]}` : `The model says ${answer.value.predictions[0]}`;
     });
   const { columns, row } = model.value ?? { columns: [], row: {} };
   const numbers = columns.reduce((sum, column) => sum + column.size, 0);
@@ -135,7 +135,18 @@ const Cell = ({ column, place, value }) =>
     : html`<input type=${column.dates ? "date" : "number"} step="any" name=${place} required=${column.fill === null} defaultValue=${value ?? ""} placeholder=${column.fill === null ? "" : "missing"} />`;
 
 /** @param {{answer: any}} props */
-function Answer({ answer }) {
+const Answer = ({ answer }) => (answer.reconstructions ? html`<${GivenBack} answer=${answer} />` : html`<${Said} answer=${answer} />`);
+
+/** How far an autoencoder's row is from what came back. @param {{answer: any}} props */
+function GivenBack({ answer }) {
+  const [[error], [code], [row]] = [answer.predictions, answer.codes, answer.reconstructions];
+  return html`<output class="said">error: <b>${number(error)}</b>
+    <small>code ${code.map((/** @type {number} */ part) => number(part, 3)).join(", ")}</small>
+    <details><summary>What came back</summary><pre>${linesOf(row)}</pre></details></output>`;
+}
+
+/** @param {{answer: any}} props */
+function Said({ answer }) {
   const [said] = answer.predictions;
   const shares = (answer.probabilities?.[0] ?? []).map((/** @type {number} */ share, /** @type {number} */ index) => ({ name: answer.classes[index], share }));
   const likeliest = shares.sort((/** @type {any} */ a, /** @type {any} */ b) => b.share - a.share).slice(0, SHOWN_CLASSES);
