@@ -1,0 +1,330 @@
+"""Whatever clients, workers, reconcilers and the clock do in whatever order, a job lives as it should."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import event, select, text
+from sqlalchemy.exc import OperationalError
+
+from api_schemas.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from api_schemas.jobs import HELD, TERMINAL, Checkpoint, JobError, JobSpec
+from api_schemas.plan import make_plan
+from storage import attempts, jobs
+from storage.attempts import Claim, LeaseLost, Report
+from storage.curves import CurveWriter, read_points
+from storage.database import Database, now
+from storage.idempotency import Once
+from storage.reconcile import reconcile
+from storage.tables import EventRow, Table, database_time
+from tests.storage.life import DUTY, LEASE, Job, Life
+
+CRASH = JobError(code="crashed", message="the trainer was killed", hint="")
+KEYS = st.sampled_from([None, None, "x", "y"])
+MOSTLY_NOT = st.sampled_from([False, False, False, True])
+VERBS = st.sampled_from(["cancel", "cancel", "pause", "pause", "resume", "resume", "delete"])
+FATES = st.sampled_from(["stored", "stored", "lost", "answer lost"])
+"""Of a report: its transaction may be lost, or the answer to it may be, and then the same is told again."""
+LAST_WORDS = {
+    "succeed": {"weights_sha256": "w", "model_sha256": "m", "steps_done": 1},
+    "fail": {"error": CRASH},
+    "crash": {"error": CRASH},
+    "stop": {},
+    "release": {"reason": "the worker stops"},
+}
+ONE_OF_THE_LAST = st.integers(1, 4)
+_LOG = select(EventRow.job_id, EventRow.number, EventRow.type, EventRow.data).order_by(EventRow.job_id, EventRow.number)
+REFUSALS = (Conflict, InvalidRequest, LeaseLost, NotFound, Unavailable)
+
+
+@cache
+def plan(priority: int, max_attempts: int):
+    resources = {"priority": priority, "max_attempts": max_attempts}
+    return make_plan(JobSpec.model_validate({"dataset": {"name": "digits"}, "resources": resources}), None)
+
+
+class Bell:
+    """Hears which queues are woken, in the broker's place."""
+
+    def __init__(self):
+        self.rung: list[str] = []
+
+    def wake(self, queue):
+        self.rung.append(queue)
+
+
+@dataclass
+class Attempt:
+    """What a worker knows of the job that it trains."""
+
+    claim: Claim
+    curves: CurveWriter
+    measured: list[float] = field(default_factory=list)
+    begun: bool = False
+
+    @property
+    def key(self):
+        return self.claim.lease.job_id, self.claim.lease.attempt
+
+    @property
+    def steps_done(self):
+        return self.claim.steps_done + len(self.measured)
+
+    def train(self, steps):
+        """Measure what only this attempt can have measured."""
+        first = self.steps_done
+        values = [self.claim.lease.attempt + step / 8192 for step in range(first, first + steps)]
+        self.measured += values
+        self.curves.add("train/loss", range(first, first + steps), values)
+
+    def news(self, saved):
+        if not self.measured:
+            return None
+        step = self.steps_done
+        kept = Checkpoint(step=step, created_at=now(), bytes=1, sha256=f"{step} of {self.key}", last=True)
+        evaluated = ("evaluation", {"step": step})
+        return Report(step, {}, events=[evaluated], checkpoints=[kept] if saved else [])
+
+
+def outcome(work: Callable[[], object]) -> object:
+    """What comes of it: the answer, or how it is refused."""
+    try:
+        return work()
+    except REFUSALS as refusal:
+        return type(refusal)
+
+
+class Machine(RuleBasedStateMachine):
+    """Does everything to the storage room and to the model of it."""
+
+    database: Database
+
+    def __init__(self):
+        super().__init__()
+        self.life = Life()
+        self.attempts: list[Attempt] = []  # those too that were replaced: they may speak late
+        self.replies: dict[tuple[str, str], tuple[str, str]] = {}
+        self.seen: dict[str, dict[str, object]] = {}
+        self.hooks = ExitStack()
+        self.hooks.enter_context(self._clock())
+
+    def teardown(self):
+        self.hooks.close()
+        with self.database.write() as session:
+            for table in reversed(Table.metadata.sorted_tables):
+                session.execute(table.delete())
+
+    @initialize(most=st.integers(1, 3))
+    def begin(self, most):
+        for project in "ab":
+            self.submit(project, 0, most, None, False)
+
+    @rule(project=st.sampled_from("ab"), priority=st.integers(0, 1), most=st.integers(1, 3), key=KEYS, fails=MOSTLY_NOT)
+    def submit(self, project, priority, most, key, fails):
+        def send(request):
+            job, again = jobs.submit(self.database, project, plan(priority, most), request)
+            if not again:
+                self.life.jobs[job.id] = Job(project, priority, most)
+            return job
+
+        self._once(project, key, f"{priority} {most}", send, lambda: "queued", fails)
+
+    @precondition(lambda self: self.life.jobs)
+    @rule(which=ONE_OF_THE_LAST, verb=VERBS, key=KEYS, fails=MOSTLY_NOT)
+    def ask(self, which, verb, key, fails):
+        job_id, project = self._choose(which)
+        if verb == "delete":
+            real = outcome(lambda: jobs.delete_job(self.database, project, job_id))
+            assert real == outcome(lambda: self.life.delete(job_id))
+            return
+
+        def send(request):
+            return getattr(jobs, verb)(self.database, project, job_id, request)
+
+        self._once(project, key, f"{verb} {job_id}", send, lambda: self.life.ask(job_id, verb), fails)
+
+    @rule(worker=st.sampled_from(["wrk_1", "wrk_2"]), steps=st.integers(0, 3))
+    def claim(self, worker, steps):
+        got = attempts.claim(self.database, worker, ["default"], ["cpu"], LEASE)
+        assert (got and (got.lease.job_id, got.lease.attempt, got.steps_done)) == self.life.claim()
+        if got:
+            self.attempts.append(Attempt(got, CurveWriter(got.lease.job_id)))
+        if got and steps:
+            self.tell(1, late=False, steps=steps, saved=steps == 3, fate="stored")
+
+    @precondition(lambda self: self.attempts)
+    @rule(
+        which=ONE_OF_THE_LAST, late=MOSTLY_NOT, steps=st.sampled_from([0, 1, 3, 3000]), saved=st.booleans(), fate=FATES
+    )
+    def tell(self, which, late, steps, saved, fate):
+        attempt = self._worker(which, late)
+        if self._begin(attempt) is LeaseLost:
+            return
+        attempt.train(steps)
+        news = attempt.news(saved)
+        tell = (self.database, attempt.claim.lease)
+        if fate == "lost":
+            with self._lost():
+                assert outcome(lambda: attempts.report(*tell, attempt.curves, news)) in (Unavailable, LeaseLost)
+            return
+        if fate == "answer lost":
+            outcome(lambda: attempts.report(*tell, copy.deepcopy(attempt.curves), news))
+        saved_at = attempt.steps_done if news and saved else None
+        said = (attempt.claim.steps_done, attempt.measured, saved_at)
+        real = outcome(lambda: attempts.report(*tell, attempt.curves, news))
+        assert real == outcome(lambda: self.life.tell(*attempt.key, *said))
+
+    @precondition(lambda self: self.attempts)
+    @rule(which=ONE_OF_THE_LAST, late=MOSTLY_NOT, word=st.sampled_from(sorted(LAST_WORDS)), fails=MOSTLY_NOT)
+    def end(self, which, late, word, fails):
+        attempt = self._worker(which, late)
+
+        def say():
+            getattr(attempts, word)(self.database, attempt.claim.lease, **LAST_WORDS[word])
+
+        if fails:
+            with self._lost():
+                assert outcome(say) in (Unavailable, LeaseLost)
+        else:
+            assert outcome(say) == outcome(lambda: self.life.end(*attempt.key, word))
+
+    @rule(seconds=st.sampled_from([0.0, 1.0, LEASE / 2, LEASE + 1]), rounds=st.integers(0, 2))
+    def pass_time(self, seconds, rounds):
+        """Until somebody puts right what lies about, or two do at once, or nobody."""
+        self.life.now += seconds
+        for number in range(rounds):
+            bell = Bell()
+            won, somebody_waits = self.life.reconcile()
+            assert reconcile(self.database, bell, f"gateway {number}", DUTY) == won
+            assert bell.rung == ["default"] * somebody_waits
+
+    @invariant()
+    def every_job_is_as_it_should_be(self):
+        with self.database.read() as session:
+            rows = {row.id: row for row in session.execute(text("SELECT * FROM jobs"))}
+            assert rows.keys() == self.life.jobs.keys()
+            logs = {job_id: [] for job_id in rows}
+            for job_id, *entry in session.execute(_LOG):
+                logs[job_id].append(entry)
+            for job_id, job in self.life.jobs.items():
+                curves = read_points(session, job_id, None, None, None)
+                _check(rows[job_id], job, logs[job_id], *curves.get("train/loss", ([], [])))
+                self._check_version(rows[job_id])
+
+    def _check_version(self, row):
+        """What a reader sees changes only with its version, which only grows."""
+        looks = {**row._mapping, "lease_until": None}
+        before = self.seen.get(row.id)
+        assert before is None or row.version > before["version"] or looks == before
+        self.seen[row.id] = looks
+
+    def _choose(self, which):
+        """A job, sooner one that has not ended, and whose it is."""
+        ids = sorted(self.life.jobs, key=lambda job_id: self.life.jobs[job_id].state in TERMINAL)
+        job_id = ids[min(which, len(ids)) - 1]
+        return job_id, self.life.jobs[job_id].project
+
+    def _worker(self, which, late):
+        """An attempt, of those that hold their jobs or of those that do not any more, if there are such."""
+        pool = [one for one in self.attempts if self.life.holds(*one.key) != late] or self.attempts
+        return pool[-min(which, len(pool))]
+
+    def _begin(self, attempt):
+        if attempt.begun:
+            return None
+        first = attempt.claim.steps_done
+        real = outcome(lambda: attempts.begin(self.database, attempt.claim.lease, attempt.curves, first))
+        assert real == outcome(lambda: self.life.begin(*attempt.key, first))
+        attempt.begun = real is None
+        return real
+
+    def _once(self, project, key, body, send, expected, fails):
+        """Send a request: under a key that was answered it has no effect and the same answer."""
+        request = Once.of(key, body) if key else None
+        kept = self.replies.get((project, key))
+        if kept:
+            wanted = kept[1] if kept[0] == body else InvalidRequest
+            assert outcome(lambda: send(request).model_dump_json()) == wanted
+        elif fails:
+            with self._lost():
+                assert outcome(lambda: send(request)) in (Unavailable, Conflict)
+        else:
+            reply = outcome(lambda: send(request))
+            wanted = outcome(expected)
+            assert getattr(reply, "state", reply) == wanted
+            if key and wanted is not Conflict:
+                self.replies[project, key] = body, reply.model_dump_json()
+
+    @contextmanager
+    def _lost(self) -> Iterator[None]:
+        """A database that goes away at every commit."""
+
+        def go(_connection):
+            raise OperationalError("COMMIT", {}, Exception("the database went away"))
+
+        with listening(self.database, "commit", go):
+            yield
+
+    @contextmanager
+    def _clock(self) -> Iterator[None]:
+        """Have the database tell the model's time."""
+        clock = str(database_time().compile(dialect=self.database.engine.dialect))
+
+        def tell(_connection, _cursor, statement, parameters, *_):
+            return statement.replace(clock, repr(self.life.now)), parameters
+
+        with listening(self.database, "before_cursor_execute", tell, retval=True):
+            yield
+
+
+def _check(row, job, log, steps, values):
+    numbers, kinds, details = zip(*log, strict=True)
+    states = [detail["state"] for kind, detail in zip(kinds, details, strict=True) if kind == "state"]
+    assert states == job.states
+    assert not TERMINAL & set(states[:-1])
+    assert (row.state, row.attempt, row.failures) == (job.state, job.attempt, job.failures)
+    assert (row.lease_until, row.not_before) == (job.lease_until, job.not_before)
+    assert (row.state in HELD) == (row.lease_until is not None)
+    assert (row.state in TERMINAL) == (row.finished_at is not None)
+    assert row.failures <= job.max_attempts
+    assert (row.checkpoint_step or 0) == job.checkpoint
+    assert list(numbers) == list(range(1, row.events + 1))
+    assert list(steps) == list(range(len(job.points)))
+    assert list(values) == job.points
+
+
+@contextmanager
+def listening(database, name, hear, **options):
+    event.listen(database.engine, name, hear, **options)
+    yield
+    event.remove(database.engine, name, hear)
+
+
+def live(database, examples, steps):
+    Machine.database = database
+    run_state_machine_as_test(Machine, settings=settings(max_examples=examples, stateful_step_count=steps))
+
+
+def test_a_job_lives_as_it_should_whatever_happens_in_whatever_order(database):
+    live(database, 20 if database.url.startswith("sqlite") else 8, 40)
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(3600)
+def test_many_jobs_live_as_they_should_whatever_happens_in_whatever_order(database):
+    live(database, 1000 if database.url.startswith("sqlite") else 300, 80)
