@@ -138,12 +138,18 @@ def _group_faults(spec: JobSpec) -> Iterator[Fault]:
 def _pattern_faults(spec: JobSpec, weights: Sequence[str]) -> Iterator[Fault]:
     for pattern in spec.training.layer_rates:
         if not any(fnmatchcase(name, pattern) for name in weights):
-            place = pattern.replace("~", "~0").replace("/", "~1")
             yield Fault(
-                pointer=f"/training/layer_rates/{place}",
+                pointer=_where_written(spec, pattern),
                 code="unknown_weight",
                 message=f"no weight has a name like {pattern!r}; {nearest(pattern, weights)}",
             )
+
+
+def _where_written(spec: JobSpec, pattern: str) -> str:
+    """What is frozen is a learning rate of 0 once a spec is settled, and was written elsewhere."""
+    if spec.init and pattern in spec.init.freeze:
+        return f"/init/freeze/{spec.init.freeze.index(pattern)}"
+    return "/training/layer_rates/" + pattern.replace("~", "~0").replace("/", "~1")
 
 
 def _averaging_faults(spec: JobSpec, total_steps: int, steps_per_epoch: int) -> Iterator[Fault]:

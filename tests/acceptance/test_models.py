@@ -178,7 +178,7 @@ def test_a_job_goes_on_from_the_weights_of_another(anneal, job):
     [
         ({"model": {"name": "mlp", "hidden": [9]}}, "/init/weights/0", "0.weight [8, 3], here [9, 3]"),
         ({"init": {"weights": ["9.*"]}}, "/init/weights/0", "no weight of that job"),
-        ({"init": {"freeze": ["9.*"]}}, "/training/layer_rates/9.*", "no weight has a name"),
+        ({"init": {"freeze": ["9.*"]}}, "/init/freeze/0", "no weight has a name"),
         ({"init": {"job": "job_nobody"}}, "/init/job", "no job"),
     ],
 )
