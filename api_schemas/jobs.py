@@ -160,6 +160,9 @@ class Resources(Schema):
     """Only workers that serve this queue take the job."""
     priority: Annotated[int, Ge(-100), Le(100)] = 0
     """Higher runs first."""
+    preemptible: bool = False
+    """Whether it makes way for a job of higher priority that finds no free worker: it writes a checkpoint, waits, and
+    goes on from there; what comes out is the same."""
     max_seconds: Annotated[float, Gt(0), Le(2_592_000)] = 3600.0
     """Longest time one attempt may run."""
     max_attempts: Annotated[int, Ge(1), Le(20)] = 3
@@ -271,6 +274,17 @@ class Environment(Reply):
     """Whether the same spec on the same environment gives the same bits."""
 
 
+class Waiting(Reply):
+    """Why a job has not started yet."""
+
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
+
+    ahead: int
+    """How many jobs of its queue are taken before it, if none ends and none comes."""
+    for_: Annotated[str, Field(alias="for")]
+    """What has to come: a free worker, one with a GPU, the end of a job of the project, or the time of its next try."""
+
+
 class Job(Reply):
     """A job and what became of it."""
 
@@ -283,6 +297,8 @@ class Job(Reply):
     state: JobState
     state_reason: str
     """One sentence on why it is in this state."""
+    waiting: Waiting | None = None
+    """What a queued job waits for, at most a second old; in answers to GET only."""
     terminal: bool
     """Whether the state is an end state, which never changes."""
     created_at: Time

@@ -10,6 +10,11 @@ Device = Literal["cpu", "cuda", "mps"]
 """Where a network trains: on processors, on a GPU that speaks CUDA, or on Apple's."""
 
 
+def devices_of(device: Device) -> list[Device]:
+    """What jobs may ask for on a machine with this device: one with a GPU has a CPU too."""
+    return ["cpu"] if device == "cpu" else [device, "cpu"]
+
+
 class Worker(Reply):
     """A process that trains."""
 

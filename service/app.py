@@ -46,6 +46,7 @@ from service.watch import Watch
 from storage.artifacts import open_artifacts
 from storage.database import Database
 from storage.garbage import keep_sweeping
+from storage.line import Line
 from storage.queue import Waker
 from storage.reconcile import reconcile
 from storage.settings import Settings
@@ -78,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
         artifacts=open_artifacts(settings.artifacts),
         waker=Waker(settings.broker),
         watch=Watch(database),
+        line=Line(database, settings.project_running),
         doors=Doors(settings, database),
     )
     for room in (

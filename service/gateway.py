@@ -17,6 +17,7 @@ from service.watch import Watch
 from storage.artifacts import Artifacts
 from storage.database import Database
 from storage.keys import DEFAULT_PROJECT, any_key, project_of
+from storage.line import Line
 from storage.queue import Waker
 from storage.settings import Settings
 
@@ -52,6 +53,7 @@ class Gateway:
     artifacts: Artifacts
     waker: Waker
     watch: Watch
+    line: Line
     doors: Doors
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from functools import cache
 from typing import Annotated
 
@@ -37,7 +38,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=documented(404))
     status_code=202,
     response_model=None,
     responses={202: {"model": Job}, 200: {"model": Plan, "description": "What would run (`validate_only`)."}}
-    | documented(400, 409, 413, 415),
+    | documented(400, 409, 413, 415, 429),
 )
 def submit_job(
     spec: JobSpec,
@@ -53,10 +54,11 @@ def submit_job(
     if validate_only:
         return reply(plan)
     request = Once.of(key, "POST /v1/jobs", spec.model_dump_json()) if key else None
-    job, again = jobs.submit(gateway.database, project, plan, request, init_sha256)
+    most_queued = gateway.settings.project_queued
+    job, again = jobs.submit(gateway.database, project, plan, request, init_sha256, most_queued)
     if not again:
         gateway.waker.wake(spec.resources.queue)
-    return reply(job, 202, version=job.version, location=f"/v1/jobs/{job.id}")
+    return reply(job, 202, version=_tag(job), location=f"/v1/jobs/{job.id}")
 
 
 @router.get("", response_model=None, responses={200: {"model": Page[Job]}})
@@ -84,7 +86,7 @@ def list_jobs(
         created_before=created_before,
     )
     found, following = jobs.list_jobs(gateway.database, project, wanted, limit=limit, cursor=cursor, sort=sort)
-    return page(found, following, Job)
+    return page([gateway.line.stand(job, project) for job in found], following, Job)
 
 
 @router.get(
@@ -113,8 +115,9 @@ async def get_job(
     version = await newest(gateway, known, job_id, lambda: job_standing(gateway.database, project, job_id))
     if known.has(version):
         return unchanged(version)
-    job = await in_thread(lambda: jobs.get_job(gateway.database, project, job_id))
-    return reply(job, version=job.version)
+    job = await in_thread(lambda: gateway.line.stand(jobs.get_job(gateway.database, project, job_id), project))
+    tag = _tag(job)
+    return unchanged(tag) if known.has(tag) else reply(job, version=tag)
 
 
 @router.get(
@@ -147,22 +150,31 @@ def delete_job(job_id: str, gateway: GatewayDependency, project: ProjectDependen
 def cancel_job(job_id: str, gateway: GatewayDependency, project: ProjectDependency, key: IdempotencyKey) -> Response:
     """Stop a job for good. One that has ended stays as it is."""
     job = jobs.cancel(gateway.database, project, job_id, _once(key, job_id, "cancel"))
-    return reply(job, version=job.version)
+    return reply(job, version=_tag(job))
 
 
 @router.post("/{job_id}/pause", response_model=None, responses={200: {"model": Job}} | documented(409))
 def pause_job(job_id: str, gateway: GatewayDependency, project: ProjectDependency, key: IdempotencyKey) -> Response:
     """Write a checkpoint and free the worker."""
     job = jobs.pause(gateway.database, project, job_id, _once(key, job_id, "pause"))
-    return reply(job, version=job.version)
+    return reply(job, version=_tag(job))
 
 
-@router.post("/{job_id}/resume", response_model=None, responses={200: {"model": Job}} | documented(409))
+@router.post("/{job_id}/resume", response_model=None, responses={200: {"model": Job}} | documented(409, 429))
 def resume_job(job_id: str, gateway: GatewayDependency, project: ProjectDependency, key: IdempotencyKey) -> Response:
     """Queue a paused job again; it goes on from its checkpoint."""
-    job = jobs.resume(gateway.database, project, job_id, _once(key, job_id, "resume"))
+    most_queued = gateway.settings.project_queued
+    job = jobs.resume(gateway.database, project, job_id, _once(key, job_id, "resume"), most_queued)
     gateway.waker.wake(job.spec.resources.queue)
-    return reply(job, version=job.version)
+    return reply(job, version=_tag(job))
+
+
+def _tag(job: Job) -> int | str:
+    """What a job's ETag says: its version and, while it waits, what it waits for, which changes without it."""
+    if job.state != "queued":
+        return job.version
+    place = f"{zlib.crc32(job.waiting.model_dump_json().encode()):x}" if job.waiting else ""
+    return f"{job.version}-{place}"
 
 
 def _once(key: str | None, job_id: str, verb: str) -> Once | None:

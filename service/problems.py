@@ -26,6 +26,7 @@ from api_schemas.errors import (
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
+    TooManyRequests,
     Unavailable,
     UnsupportedMediaType,
 )
@@ -91,6 +92,10 @@ def render(error: AnnealError) -> Response:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooManyRequests) and error.limit is not None:
+        name, most = error.limit
+        headers["RateLimit-Policy"] = f'"{name}";q={most}'
+        headers["RateLimit"] = f'"{name}";r=0;t={error.retry_after_seconds}'
     return Response(problem.model_dump_json(), error.status, headers, MEDIA_TYPE)
 
 

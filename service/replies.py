@@ -26,7 +26,9 @@ Text = Annotated[str, AfterValidator(printable)]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
 
 
-def reply(body: BaseModel, status: int = 200, *, version: int | None = None, location: str | None = None) -> Response:
+def reply(
+    body: BaseModel, status: int = 200, *, version: int | str | None = None, location: str | None = None
+) -> Response:
     """An object as an answer."""
     headers = {"Cache-Control": "no-cache"}
     if version is not None:
@@ -70,6 +72,10 @@ class Known:
     def has(self, version: int | str) -> bool:
         """Whether the client has this version."""
         return etag(version) in self._tags or "*" in self._tags
+
+    def has_some(self, version: int) -> bool:
+        """Whether the client has this version, whatever its ETag says beside it."""
+        return self.has(version) or any(tag.startswith(f'"{version}-') for tag in self._tags)
 
     @property
     def compares(self) -> bool:

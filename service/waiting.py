@@ -19,7 +19,7 @@ async def newest(gateway: Gateway, known: Known, identifier: str, standing: Call
         standing: reads how far the object has come.
     """
     seen = await in_thread(standing)
-    if known.wait_seconds and not seen.ended and (known.has(seen.version) or not known.compares):
+    if known.wait_seconds and not seen.ended and (known.has_some(seen.version) or not known.compares):
         await gateway.watch.change(identifier, seen.version, known.wait_seconds)
         seen = await in_thread(standing)
     return seen.version

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Dataset
@@ -18,6 +18,8 @@ from storage.curves import CurveWriter
 from storage.database import Database, now
 from storage.datasets import dataset_of
 from storage.events import Data, move, record
+from storage.order import in_order
+from storage.quotas import take_turns_claiming
 from storage.tables import DatasetRow, EventRow, JobRow, Unreadable, database_time
 
 _MOST_UNREADABLE = 100
@@ -72,7 +74,12 @@ class Report:
 
 
 def claim(
-    database: Database, worker_id: str, queues: Sequence[str], devices: Sequence[str], lease_seconds: float
+    database: Database,
+    worker_id: str,
+    queues: Sequence[str],
+    devices: Sequence[str],
+    lease_seconds: float,
+    most_running: int | None = None,
 ) -> Claim | None:
     """Take the best job that this worker can run: by priority, then fair between projects, then age.
 
@@ -82,12 +89,14 @@ def claim(
         queues: that it serves.
         devices: what a job can run on here, such as `cuda` and `cpu`; one that asks for none can always.
         lease_seconds: for how long it is taken without a word.
+        most_running: most jobs of a project that workers may have.
 
     Returns:
         The job, or None where nothing waits.
     """
     with database.write() as session:
-        job = _best_readable(session, queues, devices)
+        take_turns_claiming(session, most_running)
+        job = _best_readable(session, in_order(queues, devices, most_running))
         if job is None:
             return None
         job.attempt += 1
@@ -235,11 +244,13 @@ def _how_it_ended(job: JobRow) -> str:
     return early
 
 
-def _best_readable(session: Session, queues: Sequence[str], devices: Sequence[str]) -> JobRow | None:
+def _best_readable(session: Session, line: Select[str]) -> JobRow | None:
     """The best job that this code understands; what a newer version wrote is left to that version's workers."""
     unreadable: list[str] = []
     while len(unreadable) < _MOST_UNREADABLE:
-        job_id = _best(session, queues, devices, unreadable)
+        readable = line.where(JobRow.id.not_in(unreadable)).limit(1)
+        # PostgreSQL passes over what another worker is about to take.
+        job_id = session.scalar(readable.with_for_update(of=JobRow, skip_locked=True))
         if job_id is None:
             return None
         try:
@@ -247,30 +258,6 @@ def _best_readable(session: Session, queues: Sequence[str], devices: Sequence[st
         except Unreadable:
             unreadable.append(job_id)
     return None
-
-
-def _best(session: Session, queues: Sequence[str], devices: Sequence[str], left_out: Sequence[str]) -> str | None:
-    busy = (
-        select(JobRow.project_id, func.count().label("jobs"))
-        .where(JobRow.state.in_(HELD))
-        .group_by(JobRow.project_id)
-        .subquery()
-    )
-    query = (
-        select(JobRow.id)
-        .outerjoin(busy, busy.c.project_id == JobRow.project_id)
-        .where(
-            JobRow.state == "queued",
-            JobRow.id.not_in(left_out),
-            JobRow.queue.in_(queues),
-            JobRow.device.in_(["auto", *devices]),
-            or_(JobRow.not_before.is_(None), JobRow.not_before <= database_time()),
-        )
-        .order_by(JobRow.priority.desc(), func.coalesce(busy.c.jobs, 0), JobRow.created_at, JobRow.id)
-        .limit(1)
-        .with_for_update(of=JobRow, skip_locked=True)
-    )
-    return session.scalar(query)
 
 
 def _of(job_id: str) -> Any:

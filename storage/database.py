@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, create_engine, event, select
+from sqlalchemy import Connection, Engine, Select, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -87,6 +87,15 @@ def owned(table: type[OwnedT], project: str) -> Select[OwnedT]:
 def insert(session: Session, table: type[Table]) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that can say `ON CONFLICT`, in the words of the session's database."""
     return (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(table)
+
+
+def take_turns(session: Session, turn: str) -> None:
+    """Wait for whoever has this turn until its transaction ends, and have it until ours does.
+
+    On SQLite writers take turns anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(turn, 0))))
 
 
 def by_id(table: type[OwnedT], project: str, identifier: str) -> Select[OwnedT]:

@@ -19,6 +19,7 @@ from storage.events import move, read_events, read_transitions
 from storage.idempotency import Once, once
 from storage.models import refuse_named
 from storage.pages import Sort, read_page
+from storage.quotas import refuse_beyond
 from storage.tables import JobRow, TagRow
 
 
@@ -36,7 +37,12 @@ class JobFilter:
 
 
 def submit(
-    database: Database, project: str, plan: Plan, request: Once | None = None, init_sha256: str | None = None
+    database: Database,
+    project: str,
+    plan: Plan,
+    request: Once | None = None,
+    init_sha256: str | None = None,
+    most_queued: int | None = None,
 ) -> tuple[Job, bool]:
     """Store a job, queued; with its idempotency key in the same transaction.
 
@@ -46,12 +52,21 @@ def submit(
         plan: what it will do.
         request: its idempotency key.
         init_sha256: the stored model or checkpoint that it begins with.
+        most_queued: most jobs of the project that may wait.
 
     Returns:
         The job, and whether it had been submitted before under this key.
+
+    Raises:
+        TooManyRequests: as many wait as may; what was submitted before is answered all the same.
     """
+
+    def work() -> Job:
+        refuse_beyond(session, project, most_queued)
+        return _insert(session, project, plan, init_sha256)
+
     with database.write() as session:
-        return once(session, project, request, Job, lambda: _insert(session, project, plan, init_sha256))
+        return once(session, project, request, Job, work)
 
 
 def get_job(database: Database, project: str, job_id: str) -> Job:
@@ -129,15 +144,19 @@ def pause(database: Database, project: str, job_id: str, request: Once | None = 
     return _change(database, project, job_id, request, decide)
 
 
-def resume(database: Database, project: str, job_id: str, request: Once | None = None) -> Job:
+def resume(
+    database: Database, project: str, job_id: str, request: Once | None = None, most_queued: int | None = None
+) -> Job:
     """Queue a paused job again.
 
     Raises:
         Conflict: it is not paused.
+        TooManyRequests: as many of the project wait as may.
     """
 
     def decide(session: Session, job: JobRow) -> None:
         if job.state == "paused":
+            refuse_beyond(session, project, most_queued)
             move(session, job, "queued", "resumed; waiting for a worker")
         elif job.state not in ("queued", "running"):
             raise Conflict(f"a job that is {job.state} cannot be resumed; only a paused one can")
@@ -225,6 +244,7 @@ def _insert(session: Session, project: str, plan: Plan, init_sha256: str | None)
         dataset_id=spec.dataset.id if isinstance(spec.dataset, Upload) else None,
         queue=spec.resources.queue,
         priority=spec.resources.priority,
+        preemptible=spec.resources.preemptible,
         device=spec.resources.device,
         init_sha256=init_sha256,
         total_steps=plan.total_steps,

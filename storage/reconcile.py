@@ -5,7 +5,7 @@ Every gateway and worker runs it; a lease row lets one at a time do so.
 
 from __future__ import annotations
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from api_schemas.jobs import HELD, JobError
 from storage.attempts import give_up_or_retry
@@ -15,6 +15,7 @@ from storage.events import move
 from storage.idempotency import forget_expired
 from storage.inspections import waiting_inspections
 from storage.model_tasks import forget_answers, waiting_tasks
+from storage.order import due
 from storage.queue import Waker
 from storage.tables import JobRow, database_time
 from storage.workers import forget_lost
@@ -71,5 +72,4 @@ def _lost(job: JobRow) -> JobError:
 
 def _queues_with_work(database: Database) -> list[str]:
     with database.read() as session:
-        due = or_(JobRow.not_before.is_(None), JobRow.not_before <= database_time())
-        return list(session.scalars(select(JobRow.queue).where(JobRow.state == "queued", due).distinct()))
+        return list(session.scalars(select(JobRow.queue).where(JobRow.state == "queued", due()).distinct()))

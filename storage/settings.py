@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     """CPU threads of one training; by default the cores shared out among the workers."""
     queues: Annotated[str, NoDecode] = "default"
     """Queues that a worker serves, separated by commas."""
+    project_queued: Annotated[int, Ge(1)] | None = None
+    """Most jobs of a project that may wait; one more is answered with 429. By default any number."""
+    project_running: Annotated[int, Ge(1)] | None = None
+    """Most jobs of a project that workers may have at a time; the others wait. By default any number."""
     lease_seconds: Annotated[float, Gt(0)] = 10.0
     """How long a worker may be silent before its jobs are given to another."""
     drain_seconds: Annotated[float, Gt(0)] = 20.0

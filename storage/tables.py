@@ -33,6 +33,7 @@ from api_schemas.errors import Fault, Unavailable
 from api_schemas.jobs import Checkpoint, Environment, JobError, JobSpec, JobState, Summary
 from api_schemas.model_tasks import Asked, ModelTaskState
 from api_schemas.predictions import Prediction
+from api_schemas.workers import Device
 
 T = TypeVar("T")
 
@@ -151,6 +152,7 @@ class JobRow(Owned, Table):
     dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id", ondelete="SET NULL"), index=True)
     queue: Mapped[str] = mapped_column(String(64))
     priority: Mapped[int]
+    preemptible: Mapped[bool] = mapped_column(default=False)
     device: Mapped[str] = mapped_column(String(16))
     init_sha256: Mapped[str | None] = mapped_column(String(64))
     """Of the stored model or checkpoint that it begins with."""
@@ -194,7 +196,8 @@ class JobRow(Owned, Table):
     error: Mapped[JobError | None]
 
     __table_args__ = (
-        Index("ix_jobs_claim", "state", "queue", "priority", "created_at"),
+        # All that a claim reads, so that it looks at no row but the one it takes.
+        Index("ix_jobs_claim", "state", "queue", "priority", "project_id", "id", "device", "not_before"),
         Index("ix_jobs_list", "project_id", "id"),
     )
 
@@ -362,7 +365,7 @@ class WorkerRow(Table):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     host: Mapped[str]
     pid: Mapped[int]
-    device: Mapped[str] = mapped_column(String(16))
+    device: Mapped[Device] = mapped_column(String(16))
     slots: Mapped[int]
     queues: Mapped[list[str]]
     started_at: Mapped[datetime]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from api_schemas.jobs import JobSpec
-from api_schemas.workers import Device
+from api_schemas.workers import Device, devices_of
 from storage.settings import Settings
 
 
@@ -28,8 +28,8 @@ class Slot:
 
     @property
     def devices(self) -> Sequence[Device]:
-        """What jobs may ask for here: a machine with a GPU has a CPU too."""
-        return ["cpu"] if self.device == "cpu" else [self.device, "cpu"]
+        """What jobs may ask for here."""
+        return devices_of(self.device)
 
     def device_for(self, spec: JobSpec) -> Device:
         """Where a job trains that this slot has claimed; Apple's GPUs have no float64."""

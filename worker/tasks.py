@@ -70,7 +70,14 @@ def train_next(place: Workplace, slot: Slot) -> bool:
     settings = place.settings
     trainer = place.trainers.take()
     try:
-        claimed = claim(place.database, place.id, settings.queue_names, slot.devices, settings.lease_seconds)
+        claimed = claim(
+            place.database,
+            place.id,
+            settings.queue_names,
+            slot.devices,
+            settings.lease_seconds,
+            settings.project_running,
+        )
     except Unavailable:
         claimed = None
     if claimed is None:
