@@ -15,7 +15,9 @@ from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score
 
 from api_schemas.datasets import ColumnChoice, Dataset, Format
 from api_schemas.texts import python_reference
-from training.data.tables import Inspection
+from training.data.arrays import ARRAYS, inspect_arrays
+from training.data.tables import Inspection, inspect
+from training.data.text_files import inspect_text
 
 ROWS = 160
 TEST = slice(120, ROWS)
@@ -169,6 +171,15 @@ def written_file(case: Case, folder: Path) -> Path:
     path = folder / f"data.{'txt' if case.form == 'text' else case.form}"
     path.write_bytes(case.content())
     return path
+
+
+def inspected(case: Case, path: Path) -> Inspection:
+    """What a worker's reader finds in the case's file."""
+    if case.form in ARRAYS:
+        return inspect_arrays({path.name: path}, case.form, case.choices, case.target)
+    if case.form == "text":
+        return inspect_text({path.name: path})
+    return inspect(path, case.form, case.choices, case.target)
 
 
 def dataset_of(found: Inspection, form: Format) -> Dataset:

@@ -14,7 +14,7 @@ from api_schemas.catalog.layers import InputShape
 from api_schemas.jobs import JobSpec
 from training.build import build_model
 from training.checkpoint import UnreadableCheckpoint, load_state, save_state
-from training.loop import CheckpointDue, Evaluation, Points
+from training.loop import Evaluation
 
 EVERYTHING = {
     "split": {"test": 0.1},
@@ -28,38 +28,6 @@ TRAINING = {
     "early_stopping": {"patience": 50},
     "gradient_clip_norm": 1.0,
 }
-
-
-def told(events, from_step=0):
-    """What was measured from a step on, whatever the cut of the points."""
-    measured = {}
-    for event in events:
-        if isinstance(event, Points):
-            for key, values in event.series.items():
-                measured |= {(key, event.first_step + place): value for place, value in enumerate(values)}
-        if isinstance(event, Evaluation):
-            measured |= {(key, event.step): value for key, value in event.values.items()}
-    return {(key, step): value for (key, step), value in measured.items() if step >= from_step}
-
-
-@pytest.mark.parametrize("precision", ["float32", "float64"])
-@pytest.mark.parametrize("name", ["sgd", "rmsprop", "adam", "adagrad_rms", "adabelief"])
-def test_a_resumed_run_is_the_run_that_never_stopped_bit_for_bit(make_run, tmp_path, name, precision):
-    knobs = {"momentum": 0.9} if name in ("sgd", "rmsprop") else {}
-    job = {**EVERYTHING, "optimizer": {"name": name, **knobs}, "training": {**TRAINING, "precision": precision}}
-    whole = make_run(**job)
-    wanted = told(whole.events(flush_seconds=0), from_step=11)
-    left = make_run(**job)
-    events = left.events()
-    while not isinstance(next(events), CheckpointDue):
-        pass
-    left.save(tmp_path / "checkpoint")
-    torch.manual_seed(123)  # whatever else drew from the generators in between
-    taken_up = make_run(**job)
-    taken_up.restore(tmp_path / "checkpoint")
-    assert taken_up.steps_done == 11
-    assert told(taken_up.events()) == wanted
-    assert taken_up.save_model(tmp_path / "b") == whole.save_model(tmp_path / "a")
 
 
 def test_a_run_may_be_left_at_any_event_and_nothing_is_told_twice(make_run, tmp_path):
@@ -180,55 +148,3 @@ def test_a_model_file_holds_all_that_a_prediction_needs(make_run, tmp_path):
         by_hand.update(f"{name} {weights[name].dtype} {list(weights[name].shape)}\n".encode())
         by_hand.update(weights[name].numpy().tobytes())
     assert taken == metadata["weights_sha256"] == by_hand.hexdigest()
-
-
-STEPS = {
-    "accumulation": {"accumulate_batches": 2},
-    "clipping by value": {"gradient_clip_norm": None, "gradient_clip_value": 0.05},
-    "clipping by percentile": {"gradient_clip_norm": None, "gradient_clip_percentile": 40},
-    "ema": {"averaging": {"name": "ema", "decay": 0.9, "start": 0.1}},
-    "swa": {"averaging": {"name": "swa", "start": 0.2, "every": 2}},
-    "the best": {"keep": "best", "best_metric": "val/loss"},
-    "the best average": {"keep": "best", "averaging": {"name": "ema", "decay": 0.9}},
-    "groups": {"decay_norms_and_biases": False, "layer_rates": {"0.*": 0.1}},
-}
-
-
-@pytest.mark.parametrize("feature", STEPS)
-def test_a_resumed_run_takes_the_same_steps_in_every_way_that_they_are_asked_for(make_run, tmp_path, feature):
-    schedules = {
-        "schedule": [{"name": "plateau", "patience": 0, "gamma": 0.5}],
-        "momentum_schedule": [{"name": "linear", "final": 0.5}],
-        "weight_decay_schedule": [{"name": "cosine"}],
-    }
-    optimizer = {"name": "adamw", "weight_decay": 0.1}
-    training = {**TRAINING, "checkpoint_every_steps": 1, **STEPS[feature]}
-    assert_resumed_everywhere(
-        make_run, tmp_path, {**EVERYTHING, **schedules, "optimizer": optimizer, "training": training}
-    )
-
-
-@pytest.mark.parametrize("name", ["lbfgs", "muon", "sam", "lookahead", "adahessian", "schedulefreeadamw", "adammini"])
-def test_a_resumed_run_takes_the_same_steps_of_optimizers_that_need_more_than_a_gradient(make_run, tmp_path, name):
-    optimizer = {"name": name, **({"max_iter": 3} if name == "lbfgs" else {})}
-    training = {**TRAINING, "checkpoint_every_steps": 1, "epochs": 3}
-    assert_resumed_everywhere(make_run, tmp_path, {**EVERYTHING, "optimizer": optimizer, "training": training})
-
-
-def assert_resumed_everywhere(make_run, tmp_path, job):
-    """The run is left at every fifth step, each time by another process than the one before, as it were."""
-    whole = make_run(**job)
-    wanted = told(whole.events(flush_seconds=0))
-    found, run = {}, make_run(**job)
-    while not run._finished:
-        for event in run.events(flush_seconds=0):
-            found |= told([event])
-            if isinstance(event, CheckpointDue) and event.step % 5 == 3:
-                break
-        run.save(tmp_path / "checkpoint")
-        torch.manual_seed(run.steps_done)
-        run = make_run(**job)
-        run.restore(tmp_path / "checkpoint")
-    found |= told(run.events(flush_seconds=0))
-    assert found == wanted
-    assert run.save_model(tmp_path / "b") == whole.save_model(tmp_path / "a")

@@ -17,12 +17,9 @@ from torch.nn import functional
 from api_schemas.catalog import FAMILIES
 from api_schemas.jobs import JobSpec
 from api_schemas.plan import make_plan
-from tests.parity import CASES, CONTEXT, GPT, Case, dataset_of, measured_of, text_rows, written_file
-from training.data.arrays import ARRAYS, inspect_arrays
+from tests.parity import CASES, CONTEXT, GPT, Case, dataset_of, inspected, measured_of, text_rows, written_file
 from training.data.preparation import Description, Preparation
 from training.data.prepare import prepare
-from training.data.tables import Inspection, inspect
-from training.data.text_files import inspect_text
 from training.events import Evaluation
 from training.export import export, run_onnx, run_pt2
 from training.load import load
@@ -38,14 +35,6 @@ class Trained:
 
     path: Path
     measured: dict[str, float]
-
-
-def inspected(case: Case, path: Path) -> Inspection:
-    if case.form in ARRAYS:
-        return inspect_arrays({path.name: path}, case.form, case.choices, case.target)
-    return (
-        inspect_text({path.name: path}) if case.form == "text" else inspect(path, case.form, case.choices, case.target)
-    )
 
 
 def trained(case: Case, folder: Path) -> Trained:
