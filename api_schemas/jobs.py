@@ -271,7 +271,7 @@ class Environment(Reply):
     """Such as `cpu` or the name of the GPU."""
     threads: int
     deterministic: bool
-    """Whether the same spec on the same environment gives the same bits."""
+    """Whether the same spec on the same environment gives the same bits; not where the run began on another one."""
 
 
 class Waiting(Reply):

@@ -162,13 +162,15 @@ def report(database: Database, lease: Lease, curves: CurveWriter, news: Report |
 
 
 def describe(database: Database, lease: Lease, environment: Environment) -> None:
-    """Store what the attempt runs on.
+    """Store what the attempt runs on, and whether all of the run's bits are to be had there again.
 
     Raises:
         LeaseLost: another attempt has the job.
     """
     with database.write() as session:
-        _renew(session, lease, environment=environment, version=JobRow.version + 1)
+        job = _held(session, lease)
+        ran_on = _joined(job.environment, environment) if job.environment and job.step else environment
+        _renew(session, lease, environment=ran_on, version=JobRow.version + 1)
 
 
 def succeed(database: Database, lease: Lease, *, weights_sha256: str, model_sha256: str, steps_done: int) -> None:
@@ -242,6 +244,12 @@ def _how_it_ended(job: JobRow) -> str:
     if training.averaging and job.step < training.averaging.first_step(job.total_steps, steps_per_epoch):
         return f"{early}; the last weights are kept, as no average had begun"
     return early
+
+
+def _joined(before: Environment, here: Environment) -> Environment:
+    """Of a run that goes on here from steps that were taken elsewhere, or by another number of threads."""
+    alike = before.model_copy(update={"deterministic": here.deterministic}) == here
+    return here.model_copy(update={"deterministic": here.deterministic and before.deterministic and alike})
 
 
 def _best_readable(session: Session, line: Select[str]) -> JobRow | None:
