@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test verify chaos check bench docs clean
+.PHONY: help setup up test verify chaos mutations check bench docs clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z]*\):.*##\(.*\)/  make \1\t\2/p' Makefile | expand -t 14
@@ -23,6 +23,9 @@ verify: $(VENV)/dev.stamp  ## run every test, the exhaustive ones too
 
 chaos: $(VENV)/dev.stamp  ## kill, stop and cut off everything for MINUTES, as SEED says; REPORT=folder keeps the counts
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) $(if $(REPORT),--report $(REPORT))
+
+mutations: $(VENV)/dev.stamp  ## break one thing after the other in a copy, and see that the tests notice
+	$(BIN)/python -m tests.mutations
 
 check: $(VENV)/dev.stamp  ## format, lint, types, architecture, dependencies, generated documents
 	$(BIN)/ruff format --check .

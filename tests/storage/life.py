@@ -85,9 +85,11 @@ class Life:
         job.lease_until, job.not_before = self.now + LEASE, None
         return best, job.attempt, job.checkpoint
 
+    def is_held(self, job_id):
+        return job_id in self.jobs and self.jobs[job_id].state in HELD
+
     def holds(self, job_id, attempt):
-        job = self.jobs.get(job_id)
-        return job is not None and job.attempt == attempt and job.state in HELD
+        return self.is_held(job_id) and self.jobs[job_id].attempt == attempt
 
     def begin(self, job_id, attempt, first_step):
         del self._renewed(job_id, attempt).points[first_step:]

@@ -97,6 +97,19 @@ def test_a_silent_worker_loses_its_job_and_its_late_words_change_nothing(databas
     assert metrics.series[0].value == [1.0, 0.5]
 
 
+def test_a_worker_that_claims_its_own_lost_job_does_not_hear_its_earlier_attempt(database, submit):
+    job = submit()
+    early = claim(database)
+    tell(database, early, 1.0)
+    attempts.crash(database, early.lease, CRASH)
+    claim(database)
+    with pytest.raises(LeaseLost):
+        attempts.report(database, early.lease, CurveWriter(job.id), None)
+    with pytest.raises(LeaseLost):
+        attempts.succeed(database, early.lease, weights_sha256="", model_sha256="", steps_done=1)
+    assert state_of(database, job) == "running"
+
+
 def test_a_sign_of_life_keeps_the_lease(database, submit, broker_url):
     job = submit()
     claimed = claim(database, seconds=1.5)

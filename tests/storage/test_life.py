@@ -39,7 +39,8 @@ KEYS = st.sampled_from([None, None, "x", "y"])
 MOSTLY_NOT = st.sampled_from([False, False, False, True])
 VERBS = st.sampled_from(["cancel", "cancel", "pause", "pause", "resume", "resume", "delete"])
 FATES = st.sampled_from(["stored", "stored", "lost", "answer lost"])
-"""Of a report: its transaction may be lost, or the answer to it may be, and then the same is told again."""
+"""Of a report: its transaction may be lost, or only the answer; the same is told again."""
+LATE = st.sampled_from([False, False, True])
 LAST_WORDS = {
     "succeed": {"weights_sha256": "w", "model_sha256": "m", "steps_done": 1},
     "fail": {"error": CRASH},
@@ -158,39 +159,24 @@ class Machine(RuleBasedStateMachine):
 
         self._once(project, key, f"{verb} {job_id}", send, lambda: self.life.ask(job_id, verb), fails)
 
-    @rule(worker=st.sampled_from(["wrk_1", "wrk_2"]), steps=st.integers(0, 3))
-    def claim(self, worker, steps):
+    @rule(
+        worker=st.sampled_from(["wrk_1", "wrk_1", "wrk_2"]), steps=st.sampled_from([None, 0, 1, 3]), saved=st.booleans()
+    )
+    def claim(self, worker, steps, saved):
         got = attempts.claim(self.database, worker, ["default"], ["cpu"], LEASE)
         assert (got and (got.lease.job_id, got.lease.attempt, got.steps_done)) == self.life.claim()
         if got:
             self.attempts.append(Attempt(got, CurveWriter(got.lease.job_id)))
-        if got and steps:
-            self.tell(1, late=False, steps=steps, saved=steps == 3, fate="stored")
+        if got and steps is not None:
+            self._tell(self.attempts[-1], steps, saved, "stored")
 
     @precondition(lambda self: self.attempts)
-    @rule(
-        which=ONE_OF_THE_LAST, late=MOSTLY_NOT, steps=st.sampled_from([0, 1, 3, 3000]), saved=st.booleans(), fate=FATES
-    )
+    @rule(which=ONE_OF_THE_LAST, late=LATE, steps=st.sampled_from([0, 1, 3, 3000]), saved=st.booleans(), fate=FATES)
     def tell(self, which, late, steps, saved, fate):
-        attempt = self._worker(which, late)
-        if self._begin(attempt) is LeaseLost:
-            return
-        attempt.train(steps)
-        news = attempt.news(saved)
-        tell = (self.database, attempt.claim.lease)
-        if fate == "lost":
-            with self._lost():
-                assert outcome(lambda: attempts.report(*tell, attempt.curves, news)) in (Unavailable, LeaseLost)
-            return
-        if fate == "answer lost":
-            outcome(lambda: attempts.report(*tell, copy.deepcopy(attempt.curves), news))
-        saved_at = attempt.steps_done if news and saved else None
-        said = (attempt.claim.steps_done, attempt.measured, saved_at)
-        real = outcome(lambda: attempts.report(*tell, attempt.curves, news))
-        assert real == outcome(lambda: self.life.tell(*attempt.key, *said))
+        self._tell(self._worker(which, late), steps, saved, fate)
 
     @precondition(lambda self: self.attempts)
-    @rule(which=ONE_OF_THE_LAST, late=MOSTLY_NOT, word=st.sampled_from(sorted(LAST_WORDS)), fails=MOSTLY_NOT)
+    @rule(which=ONE_OF_THE_LAST, late=LATE, word=st.sampled_from(sorted(LAST_WORDS)), fails=MOSTLY_NOT)
     def end(self, which, late, word, fails):
         attempt = self._worker(which, late)
 
@@ -212,6 +198,14 @@ class Machine(RuleBasedStateMachine):
             won, somebody_waits = self.life.reconcile()
             assert reconcile(self.database, bell, f"gateway {number}", DUTY) == won
             assert bell.rung == ["default"] * somebody_waits
+
+    @precondition(lambda self: self.attempts)
+    @rule(saved=st.booleans())
+    def take_over(self, saved):
+        """A silent worker's job is taken back and claimed again; the worker may go on to speak."""
+        self.pass_time(LEASE + 1, rounds=1)
+        self.pass_time(4.0, rounds=0)  # longer than any try waits here
+        self.claim("wrk_1", 1, saved)
 
     @invariant()
     def every_job_is_as_it_should_be(self):
@@ -240,9 +234,27 @@ class Machine(RuleBasedStateMachine):
         return job_id, self.life.jobs[job_id].project
 
     def _worker(self, which, late):
-        """An attempt, of those that hold their jobs or of those that do not any more, if there are such."""
+        """An attempt that holds its job; or a late one, sooner one of a job that another attempt holds by now."""
         pool = [one for one in self.attempts if self.life.holds(*one.key) != late] or self.attempts
+        if late:
+            pool.sort(key=lambda one: self.life.is_held(one.key[0]))
         return pool[-min(which, len(pool))]
+
+    def _tell(self, attempt, steps, saved, fate):
+        if self._begin(attempt) is LeaseLost:
+            return
+        attempt.train(steps)
+        news = attempt.news(saved)
+        report = (self.database, attempt.claim.lease)
+        if fate == "lost":
+            with self._lost():
+                assert outcome(lambda: attempts.report(*report, attempt.curves, news)) in (Unavailable, LeaseLost)
+        if fate == "answer lost":
+            outcome(lambda: attempts.report(*report, copy.deepcopy(attempt.curves), news))
+        saved_at = attempt.steps_done if news and saved else None
+        said = (attempt.claim.steps_done, attempt.measured, saved_at)
+        real = outcome(lambda: attempts.report(*report, attempt.curves, news))
+        assert real == outcome(lambda: self.life.tell(*attempt.key, *said))
 
     def _begin(self, attempt):
         if attempt.begun:
