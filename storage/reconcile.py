@@ -16,6 +16,7 @@ from storage.idempotency import forget_expired
 from storage.inspections import waiting_inspections
 from storage.model_tasks import forget_answers, waiting_tasks
 from storage.order import due
+from storage.preemption import forget_ways
 from storage.queue import Waker
 from storage.tables import JobRow, database_time
 from storage.workers import forget_lost
@@ -46,6 +47,7 @@ def reconcile(database: Database, waker: Waker, owner: str, every_seconds: float
     with database.write() as session:
         forget_expired(session)
         forget_answers(session)
+        forget_ways(session)
     return True
 
 

@@ -45,6 +45,11 @@ class News:
         self._full = False
         self._heard_at = time.monotonic()
 
+    @property
+    def steps_done(self) -> int:
+        """How far the attempt has come."""
+        return self._steps_done
+
     def start_clock(self) -> None:
         """The trainer begins its first step now."""
         self._heard_at = time.monotonic()

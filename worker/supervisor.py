@@ -21,6 +21,7 @@ from storage.attempts import Claim, LeaseLost
 from storage.database import Database
 from storage.settings import Settings
 from training.events import Evaluation, Points
+from worker.courtesy import Courtesy
 from worker.messages import Assignment, Done, Failed, NotSaved, Order, Saved, Started, StartsOver, Stopped
 from worker.news import News
 from worker.process import Child
@@ -65,6 +66,8 @@ class Supervisor:
         self._lease = claim.lease
         self._news = News(claim, claim.steps_done)
         self._files = {checkpoint.sha256 for checkpoint in claim.checkpoints}
+        self._courtesy = Courtesy(database, settings, slot, claim)
+        self._makes_way: str | None = None
         self._ending: Callable[[], None] | None = None
         self._order: Order | None = None
         self._kill_at = math.inf
@@ -194,6 +197,17 @@ class Supervisor:
             self._tell("cancel", CANCEL_PATIENCE_SECONDS)
         elif state == "pausing":
             self._tell("checkpoint", self._settings.drain_seconds)
+        elif self._order is None:
+            self._make_way()
+
+    def _make_way(self) -> None:
+        """Free the slot for a job of higher priority, where this one allows that and is the one to do so."""
+        try:
+            self._makes_way = self._courtesy.reason(self._news.steps_done)
+        except Unavailable:
+            return
+        if self._makes_way:
+            self._tell("checkpoint", self._settings.drain_seconds)
 
     def _tell(self, order: Order, patience_seconds: float) -> None:
         if self._order in (order, "cancel"):
@@ -262,6 +276,8 @@ class Supervisor:
         self._store_news()
         if self._order == "checkpoint" and self._draining.is_set():
             attempts.release(self._database, self._lease, "its worker stopped; waiting for another")
+        elif self._order == "checkpoint" and self._makes_way:
+            attempts.release(self._database, self._lease, self._makes_way)
         else:
             attempts.stop(self._database, self._lease)
         self._log.info("job_stopped", order=self._order)
