@@ -85,4 +85,3 @@ def test_a_run_in_bfloat16_goes_on_bit_for_bit(make_run, tmp_path):
     assert [told for told in second.events() if isinstance(told, Evaluation)] == expected[1:]
     digests = [run.save_model(tmp_path / name) for name, run in (("whole", whole), ("second", second))]
     assert digests[0] == digests[1]
-
