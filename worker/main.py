@@ -21,6 +21,7 @@ from storage.queue import DATASETS, MODELS, Waker, celery_name, make_celery
 from storage.reconcile import reconcile
 from storage.settings import Settings
 from storage.workers import WorkerIdentity
+from worker.lookout import Lookout
 from worker.models import Desk
 from worker.process import Spares, warm_up
 from worker.slots import Slots, find_slots
@@ -62,7 +63,8 @@ def run() -> None:
     )
     app = make_celery(settings.broker)
     register_tasks(app, place)
-    beating = threading.Thread(target=_beat, args=(place, identity), name="beat", daemon=True)
+    lookout = Lookout(place)
+    beating = threading.Thread(target=_beat, args=(place, identity, lookout), name="beat", daemon=True)
     sweeping = threading.Thread(
         target=keep_sweeping,
         args=(database, artifacts, settings, place.id, place.draining),
@@ -84,13 +86,14 @@ def run() -> None:
     threads = len(place.slots.all) + _SPARE_THREADS
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=warning"]
     app.worker_main(["worker", "--pool=threads", f"--concurrency={threads}", "-Q", names, *quiet])
+    lookout.close()
     place.trainers.end()
     place.desk.end()
     workers.leave(database, place.id)
 
 
-def _beat(place: Workplace, identity: WorkerIdentity) -> None:
-    """Say that this worker is there, and put right what others left lying."""
+def _beat(place: Workplace, identity: WorkerIdentity, lookout: Lookout) -> None:
+    """Say that this worker is there, put right what others left lying, and look for work."""
     lease = place.settings.lease_seconds
     every = min(2.0, lease / 4)
     waker = Waker(place.settings.broker)
@@ -104,6 +107,7 @@ def _beat(place: Workplace, identity: WorkerIdentity) -> None:
             else:
                 arrived = workers.stay(place.database, identity, lease)
                 reconcile(place.database, waker, identity.id, every)
+                lookout.look()
         except Unavailable as error:
             log.warning("database_away", error=error.detail)
         except Exception:  # one bad round must not silence a worker for good

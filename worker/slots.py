@@ -71,10 +71,15 @@ class Slots:
                 return
 
     @property
+    def free(self) -> int:
+        """How many slots train nothing."""
+        with self._lock:
+            return len(self._free)
+
+    @property
     def idle(self) -> bool:
         """Whether no slot trains anything."""
-        with self._lock:
-            return len(self._free) == len(self.all)
+        return self.free == len(self.all)
 
     def _take(self) -> Slot | None:
         with self._lock:
