@@ -74,6 +74,8 @@ def job_rows(job: Job) -> Iterator[Row]:
     if job.tags:
         yield "tags", ", ".join(f"{name}={value}" for name, value in job.tags.items())
     yield "state", Text.assemble(state_text(job.state), f"  {job.state_reason}")
+    if job.waiting:
+        yield "waits for", f"{job.waiting.for_}; {job.waiting.ahead:,} ahead"
     if job.error:
         yield "error", f"{job.error.code}: {job.error.message}"
         yield "hint", job.error.hint

@@ -84,6 +84,7 @@ function Head({ job, refresh }) {
         <p class="crumbs"><a href="#/">Jobs</a> / <code>${job.id}</code></p>
         <h1>${job.name}</h1>
         <p class="reason"><${State} state=${job.state} /> ${job.state_reason}</p>
+        ${job.waiting && html`<p class="reason">Waits for ${job.waiting.for}; ${number(job.waiting.ahead)} ahead</p>`}
       </div>
       <div class="actions">
         ${(ACTIONS[job.state] ?? []).map((action) => html`<button class=${action === "cancel" ? "danger" : ""} onClick=${() => act(action)}>
