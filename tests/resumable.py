@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from api_schemas.catalog import FAMILIES
+from api_schemas.catalog.optimizers import OptimizerEntry
 from api_schemas.datasets import Dataset
 from api_schemas.errors import InvalidRequest
 from api_schemas.jobs import JobSpec
 from api_schemas.plan import make_plan
 from tests.parity import CASES, Case, dataset_of, inspected, written_file
 from tests.script.catalog import KINDS, jobs_of
+from tests.training.test_every_optimizer import choices
 from training.data.prepare import prepare
 from training.loop import Run
 
@@ -97,10 +100,13 @@ FEATURES: dict[str, Job] = {
     },
 }
 """What is no entry of the catalog."""
-_SHORT = {"lbfgs": {"max_iter": 3}, "spectralsphere": {"solver_max_iterations": 10}}
-"""Knobs of optimizers whose steps take long."""
-COMPILED = {"compiled": _training(engine="compiled")}
-"""What takes a compiler."""
+_KNOBS = {
+    "lbfgs": {"max_iter": 3},
+    "rmsprop": {"momentum": 0.9},
+    "sgd": {"momentum": 0.9},
+    "spectralsphere": {"solver_max_iterations": 10},
+}
+"""What makes steps short, and lets remember who by default does not."""
 UPLOADS: dict[str, Case] = {
     **{
         f"uploaded {encoding}": replace(
@@ -141,6 +147,25 @@ def longer_jobs() -> dict[str, Job]:
     return found
 
 
+def compiled_jobs() -> dict[str, Job]:
+    """What takes a compiler."""
+    return {"compiled": _PLAIN | _training(engine="compiled")}
+
+
+@cache
+def chosen_jobs() -> dict[str, Job]:
+    """Every optimizer by every choice of its knobs that have few."""
+    found: dict[str, Job] = {}
+    for name, job in catalog_jobs("optimizers").items():
+        entry = OptimizerEntry.members()[job["optimizer"]["name"]]
+        for knob in entry.model_fields:
+            for value in choices(entry, knob):
+                chosen = {**job, "optimizer": job["optimizer"] | {knob: value}}
+                if value != getattr(entry(), knob) and _is_taken(chosen):
+                    found[f"{name} with {knob} {value}"] = chosen
+    return found
+
+
 def begin(name: str, folder: Path) -> Run:
     """A fresh run of a job.
 
@@ -150,8 +175,7 @@ def begin(name: str, folder: Path) -> Run:
     """
     if name in UPLOADS:
         return _uploaded(UPLOADS[name], folder)
-    named = jobs() | longer_jobs() if name not in jobs() else jobs()
-    job = named[name] if name in named else _PLAIN | COMPILED[name]
+    job = next(found for made in (jobs, longer_jobs, chosen_jobs, compiled_jobs) if (found := made().get(name)))
     return _run(job, None, None, _teacher(job, folder) if "init" in job else None)
 
 
@@ -176,7 +200,7 @@ def _small(job: Job) -> Job:
     """Models see other images than digits, of which there are fewer; what is about digits itself keeps them."""
     few = deepcopy(job)
     if "optimizer" in few:
-        few["optimizer"] |= _SHORT.get(few["optimizer"]["name"], {})
+        few["optimizer"] |= _KNOBS.get(few["optimizer"]["name"], {})
     if job["dataset"] == {"name": "digits"} and job["model"] != {"name": "mlp", "hidden": [8, 8]}:
         few["dataset"] = {"name": "bars", "n": 120}
     return few
@@ -185,7 +209,7 @@ def _small(job: Job) -> Job:
 def _is_taken(job: Job) -> bool:
     try:
         make_plan(JobSpec.model_validate(job), None)
-    except InvalidRequest:
+    except (InvalidRequest, ValidationError):
         return False
     return True
 

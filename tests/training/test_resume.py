@@ -18,7 +18,18 @@ from torch._inductor import config as inductor
 from api_schemas.catalog import FAMILIES
 from api_schemas.jobs import Training
 from tests.kills import Kill, Whole, attempt, drawn, whole
-from tests.resumable import COMPILED, FEATURES, KINDS, UPLOADS, begin, catalog_jobs, jobs, longer_jobs, names_within
+from tests.resumable import (
+    FEATURES,
+    KINDS,
+    UPLOADS,
+    begin,
+    catalog_jobs,
+    chosen_jobs,
+    compiled_jobs,
+    jobs,
+    longer_jobs,
+    names_within,
+)
 
 KILLS = 6
 SETS = {
@@ -26,7 +37,8 @@ SETS = {
     "features": lambda: FEATURES,
     "uploads": lambda: UPLOADS,
     "longer": longer_jobs,
-    "compiled": lambda: COMPILED if which("g++") else [],
+    "choices": chosen_jobs,
+    "compiled": lambda: compiled_jobs() if which("g++") else [],
 }
 
 
@@ -37,7 +49,7 @@ def test_everything_that_a_job_can_name_is_killed_here():
 
 
 def test_every_knob_of_training_is_turned_by_a_job_that_is_killed_here():
-    turned = {knob for job in [*jobs().values(), *COMPILED.values()] for knob in job["training"]}
+    turned = {knob for job in [*jobs().values(), *compiled_jobs().values()] for knob in job["training"]}
     assert turned == set(Training.model_fields)
 
 
