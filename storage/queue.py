@@ -10,6 +10,7 @@ import structlog
 
 if TYPE_CHECKING:
     from celery import Celery
+    from celery.app.amqp import AMQP
 
 log = structlog.get_logger()
 
@@ -37,14 +38,18 @@ def redis_url(broker_url: str) -> str:
     return broker_url.replace("redis+socket://", "unix://", 1)
 
 
-def make_celery(broker_url: str) -> Celery:
+def make_celery(broker_url: str, amqp: type[AMQP] | None = None) -> Celery:
     """A Celery application with the settings that a wake-up needs.
 
     Early ack and no results: a message is worth nothing once read. No prefetch: a busy worker hoards none.
+
+    Args:
+        broker_url: where the messages are.
+        amqp: what makes its connections; by default Celery's own.
     """
     from celery import Celery  # noqa: PLC0415  # a sixth of a second, which the start of a gateway need not pay
 
-    app = Celery("anneal", broker=broker_url, set_as_current=False)
+    app = Celery("anneal", broker=broker_url, amqp=amqp, set_as_current=False)
     app.conf.update(
         task_ignore_result=True,
         task_serializer="json",

@@ -24,6 +24,7 @@ from storage.workers import WorkerIdentity
 from worker.lookout import Lookout
 from worker.models import Desk
 from worker.process import Spares, warm_up
+from worker.reconnecting import Amqp
 from worker.slots import Slots, find_slots
 from worker.supervisor import TRAIN
 from worker.tasks import Workplace, register_tasks
@@ -61,7 +62,7 @@ def run() -> None:
         slots=len(place.slots.all),
         queues=settings.queue_names,
     )
-    app = make_celery(settings.broker)
+    app = make_celery(settings.broker, Amqp)
     register_tasks(app, place)
     lookout = Lookout(place)
     beating = threading.Thread(target=_beat, args=(place, identity, lookout), name="beat", daemon=True)
