@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test verify chaos mutations check bench docs clean
+.PHONY: help setup up test verify faults chaos mutations check bench docs clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z]*\):.*##\(.*\)/  make \1\t\2/p' Makefile | expand -t 14
@@ -20,6 +20,10 @@ test: $(VENV)/dev.stamp  ## run the tests; PYTEST_ARGS adds to the command
 
 verify: $(VENV)/dev.stamp  ## run every test, the exhaustive ones too
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "verify or not verify" $(PYTEST_ARGS)
+
+faults: $(VENV)/dev.stamp  ## make every fault of docs/faults.md happen
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "faults or not faults" $(PYTEST_ARGS) \
+	  $$(grep -o 'tests/[a-z_/]*\.py::[a-z0-9_]*' docs/faults.md | sort -u)
 
 chaos: $(VENV)/dev.stamp  ## kill, stop and cut off everything for MINUTES, as SEED says; REPORT=folder keeps the counts
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) $(if $(REPORT),--report $(REPORT))

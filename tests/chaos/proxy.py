@@ -40,6 +40,10 @@ class Proxy:
         """Take connections and bytes, and pass nothing on."""
         self._loop.call_soon_threadsafe(self._flows.clear)
 
+    def strand(self) -> None:
+        """Let the connections that there are pass nothing on any more, and tell nobody; new ones are good."""
+        self._loop.call_soon_threadsafe(self._strand)
+
     def delay(self, seconds: float) -> None:
         """Let each block of bytes wait."""
         self._delay = seconds
@@ -54,6 +58,11 @@ class Proxy:
         for writer in self._writers:
             writer.transport.abort()
 
+    def _strand(self) -> None:
+        self._flows.clear()
+        self._flows = asyncio.Event()
+        self._flows.set()
+
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         ends = [writer]
         self._writers.add(writer)
@@ -63,7 +72,8 @@ class Proxy:
             server_reader, server_writer = await self._connect()
             ends.append(server_writer)
             self._writers.add(server_writer)
-            ways = [self._pass(reader, server_writer), self._pass(server_reader, writer)]
+            flows = self._flows
+            ways = [self._pass(reader, server_writer, flows), self._pass(server_reader, writer, flows)]
             tasks = [asyncio.create_task(way) for way in ways]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)  # none of our protocols half-closes
             for task in tasks:
@@ -81,9 +91,9 @@ class Proxy:
             return await asyncio.open_unix_connection(self._target)
         return await asyncio.open_connection("127.0.0.1", self._target)
 
-    async def _pass(self, reader: StreamReader, writer: StreamWriter) -> None:
+    async def _pass(self, reader: StreamReader, writer: StreamWriter, flows: asyncio.Event) -> None:
         while data := await reader.read(_BLOCK):
             await asyncio.sleep(self._delay)
-            await self._flows.wait()
+            await flows.wait()
             writer.write(data)
             await writer.drain()

@@ -79,3 +79,14 @@ def test_a_connection_that_hung_goes_on_when_it_is_healed(proxy):
         proxy.heal()
         connection.settimeout(5)
         assert connection.recv(1024) == b"hello"
+
+
+def test_a_stranded_connection_stays_silent_and_a_new_one_works(proxy):
+    with connect(proxy) as old:
+        assert ask(old) == b"hello"
+        proxy.strand()
+        old.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            ask(old)
+    with connect(proxy) as new:
+        assert ask(new) == b"hello"
