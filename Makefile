@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 .PHONY: help setup up test verify faults chaos mutations check bench docs clean
 
 help:  ## say what there is
-	@sed -n 's/^\([a-z]*\):.*##\(.*\)/  make \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z]*\):.*##\(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 setup: $(VENV)/setup.stamp  ## install Anneal in .venv
 

@@ -19,8 +19,8 @@ from tests.servers import Deployment, Postgres, Valkey, wait_until
 # A shared machine has slow moments; and what passes once shall pass again.
 hypothesis.settings.register_profile("anneal", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("anneal")
-# Where only counts that a test fails: the least example takes longer to find than the first.
-hypothesis.settings.register_profile("unshrunk", phases=[hypothesis.Phase.generate])
+# Where only counts that a test fails: the least example takes longer to find than the first, which must be found.
+hypothesis.settings.register_profile("unshrunk", phases=[hypothesis.Phase.generate], max_examples=600)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.mutations.mutation import Mutation
 
 _LIFE = "tests/storage/test_life.py::test_a_job_lives_as_it_should_whatever_happens_in_whatever_order[sqlite]"
+_ATTEMPTS = "tests/storage/test_attempts.py"
+_OWN = f"{_ATTEMPTS}::test_a_worker_that_claims_its_own_lost_job_does_not_hear_its_earlier_attempt"
 _FILES = "tests/training/test_files.py"
 _RESUMED = "tests/training/test_checkpoint.py::test_a_run_may_be_left_at_any_event_and_nothing_is_told_twice"
 
@@ -14,14 +16,14 @@ FENCING = (
         "storage/attempts.py",
         ".where(JobRow.attempt == lease.attempt, JobRow.worker_id",
         ".where(JobRow.worker_id",
-        (_LIFE,),
+        (_OWN, _LIFE),
     ),
     Mutation(
         "no fencing: a last word is heard from any attempt of its worker",
         "storage/attempts.py",
         "        JobRow.attempt == lease.attempt,\n",
         "",
-        (_LIFE,),
+        (_OWN, _LIFE),
     ),
     Mutation(
         "what was cancelled can still succeed",
@@ -56,6 +58,20 @@ FENCING = (
 
 LEASES = (
     Mutation(
+        "lease ignored: a claim takes jobs that others have",
+        "storage/order.py",
+        '.where(JobRow.state == "queued", ',
+        '.where(JobRow.state.in_(["queued", "running"]), ',
+        (_LIFE,),
+    ),
+    Mutation(
+        "a claim does not pass over the job that another is about to take",
+        "storage/attempts.py",
+        ".with_for_update(of=JobRow, skip_locked=True)",
+        "",
+        (f"{_ATTEMPTS}::test_a_job_that_another_worker_is_about_to_take_is_passed_over",),
+    ),
+    Mutation(
         "lease ignored: the reconciler takes jobs from workers that are well",
         "storage/reconcile.py",
         "JobRow.state.in_(HELD), JobRow.lease_until < database_time())",
@@ -81,7 +97,7 @@ LEASES = (
         "storage/reconcile.py",
         'elif job.state == "pausing":',
         "elif False:",
-        (_LIFE,),
+        (f"{_ATTEMPTS}::test_a_worker_lost_while_its_job_was_being_cancelled_or_paused_ends_as_asked", _LIFE),
     ),
     Mutation(
         "two reconcilers work at once",
@@ -100,6 +116,13 @@ LEASES = (
 )
 
 RETRIES = (
+    Mutation(
+        "a try does not wait for its time",
+        "storage/order.py",
+        "JobRow.not_before <= database_time())",
+        "JobRow.not_before > 0)",
+        (_LIFE,),
+    ),
     Mutation(
         "failures are not counted, so that a poisonous job is tried for ever",
         "storage/attempts.py",
@@ -120,7 +143,7 @@ RETRIES = (
         '    if job.state == "cancelling":\n        move(session, job, "cancelled", "cancelled")\n'
         "    elif job.failures",
         "    if job.failures",
-        (_LIFE,),
+        (f"{_ATTEMPTS}::test_a_job_whose_trainer_dies_when_it_shall_stop_ends_as_asked", _LIFE),
     ),
 )
 
@@ -149,6 +172,13 @@ READERS = (
 )
 
 REQUESTS = (
+    Mutation(
+        "requests at once each see the last free place of a quota",
+        "storage/quotas.py",
+        '    take_turns(session, f"queued jobs of {project}")\n',
+        "",
+        ("tests/storage/test_quotas.py",),
+    ),
     Mutation(
         "an idempotency key is stored outside of the transaction of its work",
         "storage/idempotency.py",

@@ -47,6 +47,10 @@ class Life:
         self.jobs: dict[str, Job] = {}
         self.duty_until = 0.0
 
+    def has_room(self, project, quota):
+        """Whether one more of a project's jobs may wait."""
+        return quota is None or self._count(project, {"queued"}) < quota
+
     def ask(self, job_id, verb):
         """Of a client: cancel, pause or resume. Returns the state that it is answered."""
         job = self._job(job_id)
@@ -72,13 +76,17 @@ class Life:
             raise Conflict(job_id)
         del self.jobs[job_id]
 
-    def claim(self):
+    def claim(self, quota):
         """The best job by priority, then fewest of its project at work, then age: id, attempt, first step."""
-        waiting = [job_id for job_id, job in self.jobs.items() if self._due(job)]
+        at_work = {project: self._count(project, HELD) for project in "ab"}
+        waiting = [
+            job_id
+            for job_id, job in self.jobs.items()
+            if self._due(job) and (quota is None or at_work[job.project] < quota)
+        ]
         if not waiting:
             return None
-        at_work = [job.project for job in self.jobs.values() if job.state in HELD]
-        best = min(waiting, key=lambda i: (-self.jobs[i].priority, at_work.count(self.jobs[i].project)))
+        best = min(waiting, key=lambda job_id: (-self.jobs[job_id].priority, at_work[self.jobs[job_id].project]))
         job = self.jobs[best]
         job.attempt += 1
         job.move("running")
@@ -131,6 +139,9 @@ class Life:
                 else:
                     self._fail(job, job.state)
         return True, any(self._due(job) for job in self.jobs.values())
+
+    def _count(self, project, states):
+        return sum(job.project == project and job.state in states for job in self.jobs.values())
 
     def _due(self, job):
         return job.state == "queued" and (job.not_before is None or job.not_before <= self.now)

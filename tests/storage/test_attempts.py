@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from sqlalchemy import event
 
 from api_schemas.errors import Conflict
 from api_schemas.jobs import Checkpoint, JobError
@@ -71,6 +72,21 @@ def test_workers_that_claim_at_once_get_different_jobs(database, submit):
     for thread in threads:
         thread.join()
     assert sorted(got) == sorted(wanted)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_job_that_another_worker_is_about_to_take_is_passed_over(database, submit):
+    first, second = submit(), submit()
+    meanwhile = []
+
+    def claim_too(_connection):
+        if not meanwhile:
+            meanwhile.append(None)
+            meanwhile.append(claim(database, "wrk_2"))
+
+    event.listen(database.engine, "commit", claim_too)
+    assert claim(database, "wrk_1").lease.job_id == first.id
+    assert meanwhile[1].lease.job_id == second.id
 
 
 def test_a_silent_worker_loses_its_job_and_its_late_words_change_nothing(database, submit, broker_url):
@@ -193,6 +209,15 @@ def test_a_worker_lost_while_its_job_was_being_cancelled_or_paused_ends_as_asked
     time.sleep(0.05)
     reconcile(database, Waker(broker_url), "me", 60)
     assert [state_of(database, job) for job in (cancelled, paused)] == ["cancelled", "paused"]
+
+
+@pytest.mark.parametrize(("verb", "ended"), [("cancel", "cancelled"), ("pause", "paused")])
+def test_a_job_whose_trainer_dies_when_it_shall_stop_ends_as_asked(database, submit, verb, ended):
+    job = submit()
+    claimed = claim(database)
+    getattr(jobs, verb)(database, "default", job.id)
+    attempts.crash(database, claimed.lease, CRASH)
+    assert state_of(database, job) == ended
 
 
 def test_a_job_that_a_worker_has_cannot_be_deleted_and_one_that_is_cancelled_cannot_be_paused(database, submit):

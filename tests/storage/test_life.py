@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from sqlalchemy import event, select, text
 from sqlalchemy.exc import OperationalError
 
-from api_schemas.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from api_schemas.errors import Conflict, InvalidRequest, NotFound, TooManyRequests, Unavailable
 from api_schemas.jobs import HELD, TERMINAL, Checkpoint, JobError, JobSpec
 from api_schemas.plan import make_plan
 from storage import attempts, jobs
@@ -35,6 +35,7 @@ from storage.tables import EventRow, Table, database_time
 from tests.storage.life import DUTY, LEASE, Job, Life
 
 CRASH = JobError(code="crashed", message="the trainer was killed", hint="")
+QUOTA = st.sampled_from([None, None, None, 1])
 KEYS = st.sampled_from([None, None, "x", "y"])
 MOSTLY_NOT = st.sampled_from([False, False, False, True])
 VERBS = st.sampled_from(["cancel", "cancel", "pause", "pause", "resume", "resume", "delete"])
@@ -50,7 +51,7 @@ LAST_WORDS = {
 }
 ONE_OF_THE_LAST = st.integers(1, 4)
 _LOG = select(EventRow.job_id, EventRow.number, EventRow.type, EventRow.data).order_by(EventRow.job_id, EventRow.number)
-REFUSALS = (Conflict, InvalidRequest, LeaseLost, NotFound, Unavailable)
+REFUSALS = (Conflict, InvalidRequest, LeaseLost, NotFound, TooManyRequests, Unavailable)
 
 
 @cache
@@ -135,15 +136,23 @@ class Machine(RuleBasedStateMachine):
         for project in "ab":
             self.submit(project, 0, most, None, False)
 
-    @rule(project=st.sampled_from("ab"), priority=st.integers(0, 1), most=st.integers(1, 3), key=KEYS, fails=MOSTLY_NOT)
-    def submit(self, project, priority, most, key, fails):
+    @rule(
+        project=st.sampled_from("ab"),
+        priority=st.integers(0, 1),
+        most=st.integers(1, 3),
+        key=KEYS,
+        fails=MOSTLY_NOT,
+        quota=QUOTA,
+    )
+    def submit(self, project, priority, most, key, fails, quota=None):
         def send(request):
-            job, again = jobs.submit(self.database, project, plan(priority, most), request)
+            job, again = jobs.submit(self.database, project, plan(priority, most), request, None, quota)
             if not again:
                 self.life.jobs[job.id] = Job(project, priority, most)
             return job
 
-        self._once(project, key, f"{priority} {most}", send, lambda: "queued", fails)
+        room = "queued" if self.life.has_room(project, quota) else TooManyRequests
+        self._once(project, key, f"{priority} {most}", send, lambda: room, fails)
 
     @precondition(lambda self: self.life.jobs)
     @rule(which=ONE_OF_THE_LAST, verb=VERBS, key=KEYS, fails=MOSTLY_NOT)
@@ -160,11 +169,14 @@ class Machine(RuleBasedStateMachine):
         self._once(project, key, f"{verb} {job_id}", send, lambda: self.life.ask(job_id, verb), fails)
 
     @rule(
-        worker=st.sampled_from(["wrk_1", "wrk_1", "wrk_2"]), steps=st.sampled_from([None, 0, 1, 3]), saved=st.booleans()
+        worker=st.sampled_from(["wrk_1", "wrk_1", "wrk_2"]),
+        steps=st.sampled_from([None, 0, 1, 3]),
+        saved=st.booleans(),
+        quota=QUOTA,
     )
-    def claim(self, worker, steps, saved):
-        got = attempts.claim(self.database, worker, ["default"], ["cpu"], LEASE)
-        assert (got and (got.lease.job_id, got.lease.attempt, got.steps_done)) == self.life.claim()
+    def claim(self, worker, steps, saved, quota=None):
+        got = attempts.claim(self.database, worker, ["default"], ["cpu"], LEASE, quota)
+        assert (got and (got.lease.job_id, got.lease.attempt, got.steps_done)) == self.life.claim(quota)
         if got:
             self.attempts.append(Attempt(got, CurveWriter(got.lease.job_id)))
         if got and steps is not None:
@@ -200,9 +212,14 @@ class Machine(RuleBasedStateMachine):
             assert bell.rung == ["default"] * somebody_waits
 
     @precondition(lambda self: self.attempts)
-    @rule(saved=st.booleans())
-    def take_over(self, saved):
+    @rule(verb=st.sampled_from([None, None, "cancel", "pause"]), saved=st.booleans())
+    def take_over(self, verb, saved):
         """A silent worker's job is taken back and claimed again; the worker may go on to speak."""
+        job_id = self.attempts[-1].key[0]
+        if verb and self.life.is_held(job_id):
+            project = self.life.jobs[job_id].project
+            real = outcome(lambda: getattr(jobs, verb)(self.database, project, job_id).state)
+            assert real == outcome(lambda: self.life.ask(job_id, verb))
         self.pass_time(LEASE + 1, rounds=1)
         self.pass_time(4.0, rounds=0)  # longer than any try waits here
         self.claim("wrk_1", 1, saved)
@@ -274,12 +291,12 @@ class Machine(RuleBasedStateMachine):
             assert outcome(lambda: send(request).model_dump_json()) == wanted
         elif fails:
             with self._lost():
-                assert outcome(lambda: send(request)) in (Unavailable, Conflict)
+                assert outcome(lambda: send(request)) in (Unavailable, Conflict, TooManyRequests)
         else:
             reply = outcome(lambda: send(request))
             wanted = outcome(expected)
             assert getattr(reply, "state", reply) == wanted
-            if key and wanted is not Conflict:
+            if key and reply is not wanted:
                 self.replies[project, key] = body, reply.model_dump_json()
 
     @contextmanager
@@ -327,16 +344,18 @@ def listening(database, name, hear, **options):
     event.remove(database.engine, name, hear)
 
 
-def live(database, examples, steps):
+def live(database, examples):
     Machine.database = database
-    run_state_machine_as_test(Machine, settings=settings(max_examples=examples, stateful_step_count=steps))
+    run_state_machine_as_test(Machine, settings=settings(max_examples=examples, stateful_step_count=40))
 
 
+@pytest.mark.timeout(600)
 def test_a_job_lives_as_it_should_whatever_happens_in_whatever_order(database):
-    live(database, 20 if database.url.startswith("sqlite") else 8, 40)
+    usual = settings.default.max_examples
+    live(database, usual // 6 if database.url.startswith("sqlite") else usual // 20)
 
 
 @pytest.mark.verify
 @pytest.mark.timeout(3600)
 def test_many_jobs_live_as_they_should_whatever_happens_in_whatever_order(database):
-    live(database, 1000 if database.url.startswith("sqlite") else 300, 80)
+    live(database, 1500 if database.url.startswith("sqlite") else 500)
