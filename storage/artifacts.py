@@ -174,6 +174,7 @@ class FileArtifacts:
             os.utime(temporary)
             temporary.replace(place)
         flush(place.parent)
+        flush(self.folder)  # in which the folder of the file may be new
 
 
 def is_full(error: BaseException | None) -> bool:

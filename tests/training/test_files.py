@@ -88,7 +88,8 @@ def test_a_checkpoint_is_on_the_disk_before_it_has_its_name_and_the_name_before_
 def test_an_artifact_is_on_the_disk_before_it_has_its_name_and_the_name_before_it_is_told(tmp_path, asked_of_the_disk):
     store = FileArtifacts(tmp_path)
     stored = store.put([b"st", b"ate"])
-    assert asked_of_the_disk == in_order(store.path(stored.sha256))
+    in_its_folder = in_order(store.path(stored.sha256))
+    assert asked_of_the_disk == [*in_its_folder, ("flush", *_identity(tmp_path.stat()))]
 
 
 def in_order(path):
