@@ -211,9 +211,9 @@ def test_a_worker_lost_while_its_job_was_being_cancelled_or_paused_ends_as_asked
     assert [state_of(database, job) for job in (cancelled, paused)] == ["cancelled", "paused"]
 
 
-@pytest.mark.parametrize(("verb", "ended"), [("cancel", "cancelled"), ("pause", "paused")])
-def test_a_job_whose_trainer_dies_when_it_shall_stop_ends_as_asked(database, submit, verb, ended):
-    job = submit()
+@pytest.mark.parametrize(("verb", "most", "ended"), [("cancel", 1, "cancelled"), ("pause", 2, "paused")])
+def test_a_job_whose_trainer_dies_when_it_shall_stop_ends_as_asked(database, submit, verb, most, ended):
+    job = submit(resources={"max_attempts": most})
     claimed = claim(database)
     getattr(jobs, verb)(database, "default", job.id)
     attempts.crash(database, claimed.lease, CRASH)
