@@ -165,8 +165,15 @@ class Resources(Schema):
     goes on from there; what comes out is the same."""
     max_seconds: Annotated[float, Gt(0), Le(2_592_000)] = 3600.0
     """Longest time one attempt may run."""
+    max_silent_seconds: Annotated[float, Gt(0), Le(2_592_000)] = 600.0
+    """Longest time in which an attempt may get no further, after which it is stuck and tried again. Preparing the data,
+    compiling, a step and every 16,384 rows of an evaluation have to take less."""
     max_attempts: Annotated[int, Ge(1), Le(20)] = 3
-    """How often it is tried when a worker or its process dies."""
+    """How often it is tried when a worker or its process dies or is stuck."""
+    out_of_memory: Literal["fail", "smaller_batch"] = "fail"
+    """What follows where memory runs out: the end, or another try from the first step with smaller batches and more of
+    them a step, so that a step sees the same rows. The job's spec changes with it, and the last digits of its numbers;
+    batch normalization sees the smaller batches."""
 
 
 class JobSpec(Schema):
@@ -226,7 +233,15 @@ class JobError(Reply):
     """Why a job failed."""
 
     code: Literal[
-        "diverged", "bad_data", "cannot_compile", "out_of_memory", "crashed", "timeout", "lost", "internal_error"
+        "diverged",
+        "bad_data",
+        "cannot_compile",
+        "out_of_memory",
+        "crashed",
+        "stuck",
+        "timeout",
+        "lost",
+        "internal_error",
     ]
     message: str
     """What happened."""
@@ -352,6 +367,6 @@ class Event(Reply):
     """Something that happened to a job; `id` grows by one from event to event."""
 
     id: int
-    type: Literal["state", "attempt", "evaluation", "checkpoint", "disk_full"]
+    type: Literal["state", "attempt", "evaluation", "checkpoint", "disk_full", "warning"]
     at: Time
     data: dict[str, str | int | float | None]

@@ -13,7 +13,8 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Dataset
-from api_schemas.jobs import HELD, Checkpoint, Environment, JobError, JobSpec, JobState, Summary
+from api_schemas.jobs import HELD, Checkpoint, Environment, JobError, JobSpec, JobState, Plan, Summary
+from storage import environments
 from storage.curves import CurveWriter
 from storage.database import Database, now
 from storage.datasets import dataset_of
@@ -49,8 +50,6 @@ class Claim:
     dataset: Dataset | None
     arrays_sha256: str | None
     """The upload's columns as arrays."""
-    checkpoint_sha256: str | None
-    """Where an earlier attempt got to."""
     init_sha256: str | None
     """The model to begin with."""
     steps_done: int
@@ -103,11 +102,10 @@ def claim(
         job.worker_id = worker_id
         job.not_before = None
         job.started_at = job.started_at or now()
-        steps_done = job.checkpoint_step or 0
+        steps_done = job.checkpoints[-1].step if job.checkpoints else 0
         job.step = steps_done
-        origin = f"from step {steps_done}" if steps_done else "from the start"
         record(session, job, "attempt", {"attempt": job.attempt, "worker": worker_id, "from_step": steps_done})
-        move(session, job, "running", f"attempt {job.attempt} trains {origin}")
+        move(session, job, "running", f"attempt {job.attempt} trains {_origin(steps_done)}")
         session.flush()
         session.execute(_of(job.id).values(lease_until=database_time() + lease_seconds))
         dataset = session.get(DatasetRow, job.dataset_id) if job.dataset_id else None
@@ -116,7 +114,6 @@ def claim(
             spec=job.spec,
             dataset=dataset_of(dataset) if dataset else None,
             arrays_sha256=dataset.arrays_sha256 if dataset else None,
-            checkpoint_sha256=job.checkpoint_sha256,
             init_sha256=job.init_sha256,
             steps_done=steps_done,
             rows_per_step=job.train_rows * job.spec.training.epochs / job.total_steps,
@@ -169,8 +166,38 @@ def describe(database: Database, lease: Lease, environment: Environment) -> None
     """
     with database.write() as session:
         job = _held(session, lease)
-        ran_on = _joined(job.environment, environment) if job.environment and job.step else environment
-        _renew(session, lease, environment=ran_on, version=JobRow.version + 1)
+        before = job.environment if job.step else None
+        job.warnings = [advice for advice in job.warnings if advice.code != environments.CHANGED or before]
+        if before and environments.differ(before, environment):
+            advice = environments.warning(before, environment, job.step)
+            job.warnings = [*(one for one in job.warnings if one.code != environments.CHANGED), advice]
+            record(session, job, "warning", {"code": advice.code, "step": job.step, "message": advice.message})
+        job.environment = environments.joined(before, environment) if before else environment
+        job.version += 1
+
+
+def fall_back(
+    database: Database, lease: Lease, curves: CurveWriter, checkpoints: Sequence[Checkpoint], reason: str
+) -> None:
+    """Go on from an earlier checkpoint than the last, or from the start: forget those behind it, and the points.
+
+    Args:
+        database: where the job is.
+        lease: that the attempt holds.
+        curves: that the attempt will write.
+        checkpoints: those that are kept, oldest first; it goes on from the last.
+        reason: why not from a later one.
+
+    Raises:
+        LeaseLost: another attempt has the job.
+    """
+    with database.write() as session:
+        job = _held(session, lease)
+        _keep(job, checkpoints)
+        job.step = step = job.checkpoint_step or 0
+        job.state_reason = f"attempt {job.attempt} trains {_origin(step)}: {reason}"
+        record(session, job, "warning", {"code": "checkpoint_unreadable", "step": step, "message": reason})
+        curves.rewind(session, step)
 
 
 def succeed(database: Database, lease: Lease, *, weights_sha256: str, model_sha256: str, steps_done: int) -> None:
@@ -219,6 +246,18 @@ def crash(database: Database, lease: Lease, error: JobError) -> None:
         give_up_or_retry(session, _held(session, lease), error)
 
 
+def start_over(database: Database, lease: Lease, plan: Plan, reason: str) -> None:
+    """Let the job go to be trained from its first step as another plan says; that counts as no failure."""
+    with database.write() as session:
+        job = _held(session, lease)
+        job.spec, job.warnings = plan.spec, plan.warnings
+        job.total_steps, job.train_rows = plan.total_steps, plan.train_rows
+        job.parameters, job.flops_per_step = plan.parameters, plan.flops_per_step
+        job.step, job.metrics, job.samples_per_second, job.environment = 0, {}, None, None
+        _keep(job, [])
+        _requeue(session, job, reason)
+
+
 def give_up_or_retry(session: Session, job: JobRow, error: JobError) -> None:
     """Count a failure of a locked job and decide what becomes of it."""
     job.failures += 1
@@ -230,6 +269,16 @@ def give_up_or_retry(session: Session, job: JobRow, error: JobError) -> None:
         _requeue(session, job, f"{error.message}; trying again from step {job.checkpoint_step or 0}")
         session.flush()
         session.execute(_of(job.id).values(not_before=database_time() + 2 ** (job.failures - 1) - 1))
+
+
+def _keep(job: JobRow, checkpoints: Sequence[Checkpoint]) -> None:
+    job.checkpoints = list(checkpoints)
+    last = checkpoints[-1] if checkpoints else None
+    job.checkpoint_step, job.checkpoint_sha256 = (last.step, last.sha256) if last else (None, None)
+
+
+def _origin(steps_done: int) -> str:
+    return f"from step {steps_done}" if steps_done else "from the start"
 
 
 def _how_it_ended(job: JobRow) -> str:
@@ -244,12 +293,6 @@ def _how_it_ended(job: JobRow) -> str:
     if training.averaging and job.step < training.averaging.first_step(job.total_steps, steps_per_epoch):
         return f"{early}; the last weights are kept, as no average had begun"
     return early
-
-
-def _joined(before: Environment, here: Environment) -> Environment:
-    """Of a run that goes on here from steps that were taken elsewhere, or by another number of threads."""
-    alike = before.model_copy(update={"deterministic": here.deterministic}) == here
-    return here.model_copy(update={"deterministic": here.deterministic and before.deterministic and alike})
 
 
 def _best_readable(session: Session, line: Select[str]) -> JobRow | None:

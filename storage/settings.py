@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     """Most jobs of a project that workers may have at a time; the others wait. By default any number."""
     lease_seconds: Annotated[float, Gt(0)] = 10.0
     """How long a worker may be silent before its jobs are given to another."""
+    grace_seconds: Annotated[float, Gt(0)] = 300.0
+    """How long beyond its lease a training goes on while its worker cannot reach the database; then it writes a
+    checkpoint and stops, since another worker may have its job."""
+    unreported_points: Annotated[int, Gt(0)] = 2_000_000
+    """Points of a curve that a training keeps while the database is away; then it waits."""
     drain_seconds: Annotated[float, Gt(0)] = 20.0
     """How long a stopping worker may take to write the checkpoints of what it trains."""
     trainer_memory_bytes: Annotated[int, Gt(0)] | None = None

@@ -48,15 +48,24 @@ class Run:
         data: as `training.data.prepare.prepare` made it from the same spec.
         device: where to train.
         init: the file of the model or the checkpoint that the spec begins with, if it does.
+        alive: called now and then while it judges, which may last.
     """
 
-    def __init__(self, spec: JobSpec, plan: Plan, data: Data, device: torch.device, init: Path | None = None) -> None:
+    def __init__(
+        self,
+        spec: JobSpec,
+        plan: Plan,
+        data: Data,
+        device: torch.device,
+        init: Path | None = None,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
         if spec.loss is None or len(data.train.y) != plan.train_rows:
             raise ValueError("spec, plan and data do not belong together; take the spec that is in the plan")
         make_deterministic(device)
         allow_tf32(device, spec.training.precision == "tf32")
         torch.manual_seed(spec.training.seed)
-        self._spec, self._plan, self._data, self._device = spec, plan, data, device
+        self._spec, self._plan, self._data, self._device, self._alive = spec, plan, data, device, alive
         dtype = getattr(torch, spec.training.kept_in)
         self._model = make(trained_network(spec, data.shape, data.outputs)).to(device, dtype)
         initialize(spec.model, self._model, data.train.x)
@@ -237,8 +246,14 @@ class Run:
         with exact_products(self._device), self._steps.optimization.evaluating():
             model = self._average.model if self._average and self._average.begun else self._model
             if model is not self._model or self._spec.optimizer.switches_mode:
-                refresh_batch_statistics(model, (self._train.x.index_select(0, rows) for rows in self._batches(0)))
+                refresh_batch_statistics(model, self._first_batches())
             yield model
+
+    def _first_batches(self) -> Iterator[Tensor]:
+        """The inputs (batch, ...) of the first epoch."""
+        for rows in self._batches(0):
+            self._alive()
+            yield self._train.x.index_select(0, rows)
 
     @contextmanager
     def _kept_model(self) -> Generator[nn.Module]:
@@ -256,12 +271,15 @@ class Run:
         """Loss and metrics of a part's rows by their keys; none where it has no rows."""
         if not len(part.y):
             return {}
-        with network() as model:
+        with network() as model, model.register_forward_pre_hook(self._judges):
             judged = evaluate(model, self._loss, part, self._data, self._spec.metrics or [])
             values = {f"{name}/{key}": value for key, value in judged.items()}
             if self._best and self._best_metric in values:
                 self._best.see(values[self._best_metric], model)
         return values
+
+    def _judges(self, _model: nn.Module, _rows: Any) -> None:
+        self._alive()
 
     def _refuse_infinite_weights(self) -> None:
         for weight in self._model.parameters():

@@ -18,6 +18,16 @@ Order = Literal["cancel", "checkpoint"]
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A checkpoint that an earlier attempt wrote."""
+
+    steps_done: int
+    sha256: str
+    path: Path | None
+    """None where the file is gone."""
+
+
+@dataclass(frozen=True)
 class Assignment:
     """What a trainer shall do."""
 
@@ -26,8 +36,8 @@ class Assignment:
     dataset: Dataset | None
     arrays: Path | None
     """The upload's columns."""
-    checkpoint: Path | None
-    """Where to go on."""
+    checkpoints: list[Kept]
+    """Where to go on: the last of them that can be read, oldest first."""
     init: Path | None
     """The model to begin with."""
     folder: Path
@@ -49,10 +59,17 @@ class Started:
 
 
 @dataclass(frozen=True)
-class StartsOver:
-    """The checkpoint cannot be read; the run begins at its first step."""
+class FellBack:
+    """The run goes on from an earlier checkpoint than the last, or begins at its first step."""
 
+    steps_done: int
     reason: str
+    """Why, for each later checkpoint."""
+
+
+@dataclass(frozen=True)
+class Alive:
+    """Nothing to tell yet, but the work goes on."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +106,18 @@ class Failed:
     """Training cannot go on, and could not another time."""
 
     error: JobError
+
+
+@dataclass(frozen=True)
+class OutOfMemory:
+    """The training does not fit."""
+
+    reason: str
+    """In the words of whoever did not get the memory."""
+    asked_bytes: int | None
+    """How much more was asked for, where that is known."""
+    room_bytes: int | None
+    """What there is for the training beyond PyTorch itself, where that is known."""
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,9 @@ class News:
     def __init__(self, claim: Claim, steps_done: int) -> None:
         self.curves = CurveWriter(claim.lease.job_id)
         self.unreported = 0
-        self.checkpoints = claim.checkpoints if steps_done else []
         self._best_metric = claim.spec.training.best_metric or "val/loss"
+        earlier = [checkpoint for checkpoint in claim.checkpoints if checkpoint.step <= steps_done]
+        self.checkpoints = keep(earlier, self._best_metric)
         self._judged = self.checkpoints[-1].metrics if self.checkpoints else {}
         self._rows_per_step = claim.rows_per_step
         self._steps_done = steps_done
@@ -60,7 +61,9 @@ class News:
         steps = range(points.first_step, points.first_step + len(losses))
         for key, values in points.series.items():
             self.curves.add(key, steps, values)
-        self._note("train/loss", losses[-1], steps[-1])
+        best = min(range(len(losses)), key=lambda place: (math.isnan(losses[place]), losses[place]))
+        for place in (best, -1):
+            self._note("train/loss", losses[place], steps[place])
         elapsed, self._heard_at = time.monotonic() - self._heard_at, time.monotonic()
         self._samples_per_second = round(len(losses) * self._rows_per_step / max(elapsed, 1e-6), 1)
         self._steps_done = steps[-1] + 1

@@ -14,9 +14,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from storage.parents import die_with_parent
+from worker.output import Output
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _REST_SECONDS = 10.0
+_LAST_OUTPUT_SECONDS = 1.0
 
 
 def warm_up() -> None:
@@ -47,9 +49,12 @@ class Child:
 
     def __init__(self, work: str) -> None:
         self.line, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_run, args=(work, theirs), daemon=False)
+        printed, printing = _CONTEXT.Pipe(duplex=False)
+        self._process = _CONTEXT.Process(target=_run, args=(work, theirs, printing), daemon=False)
         self._process.start()  # the first one waits here until the warm process has imported torch
         theirs.close()
+        printing.close()
+        self._output = Output(printed)
 
     @property
     def alive(self) -> bool:
@@ -71,6 +76,7 @@ class Child:
         if self._process.is_alive():
             self.kill()
         self._process.join()
+        self._output.end(_LAST_OUTPUT_SECONDS)
         self.line.close()
         return self._process.exitcode or 0
 
@@ -122,8 +128,11 @@ def limit_memory(most_bytes: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
 
 
-def _run(work: str, line: Connection) -> None:
+def _run(work: str, line: Connection, printing: Connection) -> None:
     os.setsid()
+    for descriptor in (1, 2):
+        os.dup2(printing.fileno(), descriptor)
+    printing.close()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_worker()

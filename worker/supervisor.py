@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 import tempfile
 import threading
 import time
@@ -14,15 +13,29 @@ from pathlib import Path
 import structlog
 
 from api_schemas.errors import DiskFull, Unavailable
-from api_schemas.jobs import JobError, JobState
+from api_schemas.jobs import Environment, JobError, JobState
 from storage import attempts
 from storage.artifacts import Artifacts, blocks_of
 from storage.attempts import Claim, LeaseLost
 from storage.database import Database
 from storage.settings import Settings
 from training.events import Evaluation, Points
+from worker import memory, verdicts
 from worker.courtesy import Courtesy
-from worker.messages import Assignment, Done, Failed, NotSaved, Order, Saved, Started, StartsOver, Stopped
+from worker.messages import (
+    Alive,
+    Assignment,
+    Done,
+    Failed,
+    FellBack,
+    Kept,
+    NotSaved,
+    Order,
+    OutOfMemory,
+    Saved,
+    Started,
+    Stopped,
+)
 from worker.news import News
 from worker.process import Child
 from worker.slots import Slot
@@ -30,12 +43,10 @@ from worker.slots import Slot
 log = structlog.get_logger()
 
 TRAIN = "worker.trainer:train"
-CANCEL_PATIENCE_SECONDS = 1.0
-"""How long a trainer may take to obey a cancel before it is killed."""
+_LAST_SECONDS = 1.0
+"""How long a trainer may take to obey a cancel, or to end after its last word, before it is killed."""
 _LISTEN_SECONDS = 0.1
 _RETRY_SECONDS = 0.5
-_MOST_UNREPORTED = 2_000_000
-"""Points that are kept while the database is away; then the trainer waits."""
 
 
 class Supervisor:
@@ -64,12 +75,16 @@ class Supervisor:
         self._database, self._artifacts, self._settings = database, artifacts, settings
         self._draining, self._slot, self._claim, self._trainer = draining, slot, claim, trainer
         self._lease = claim.lease
+        self._renewed_at = self._heard_at = time.monotonic()
         self._news = News(claim, claim.steps_done)
         self._files = {checkpoint.sha256 for checkpoint in claim.checkpoints}
         self._courtesy = Courtesy(database, settings, slot, claim)
-        self._makes_way: str | None = None
+        self._environment: Environment | None = None
+        """What the trainer runs on, until that is stored."""
         self._ending: Callable[[], None] | None = None
         self._order: Order | None = None
+        self._given_back: str | None = None
+        """Why the job shall wait for another worker."""
         self._kill_at = math.inf
         self._log = log.bind(job=claim.lease.job_id, attempt=claim.lease.attempt)
 
@@ -81,14 +96,21 @@ class Supervisor:
                 self._insist(
                     lambda: attempts.begin(self._database, self._lease, self._news.curves, self._claim.steps_done)
                 )
-                self._send(self._assignment(Path(folder)))
+                self._assign(Path(folder))
                 self._listen()
-                self._insist(self._ending or self._crashed(self._trainer.end(CANCEL_PATIENCE_SECONDS)))
+                self._insist(self._ending or self._crashed(verdicts.crashed(self._trainer.end(_LAST_SECONDS))))
         except LeaseLost:
             self._log.warning("lease_lost")
         finally:
             self._trainer.kill()
             self._trainer.end(0)
+
+    def _assign(self, folder: Path) -> None:
+        try:
+            self._send(self._assignment(folder))
+        except FileNotFoundError as error:
+            self._log.error("file_gone", error=str(error))
+            self._ending = lambda: self._fail(verdicts.FILE_GONE)
 
     def _assignment(self, folder: Path) -> Assignment:
         claim = self._claim
@@ -97,7 +119,10 @@ class Supervisor:
             spec=claim.spec,
             dataset=claim.dataset,
             arrays=self._artifacts.path(claim.arrays_sha256) if claim.arrays_sha256 else None,
-            checkpoint=self._artifacts.path(claim.checkpoint_sha256) if claim.checkpoint_sha256 else None,
+            checkpoints=[
+                Kept(checkpoint.step, checkpoint.sha256, self._find(checkpoint.sha256))
+                for checkpoint in claim.checkpoints
+            ],
             init=self._artifacts.path(claim.init_sha256) if claim.init_sha256 else None,
             folder=folder,
             device=self._slot.device_for(claim.spec),
@@ -107,11 +132,17 @@ class Supervisor:
             compiled=self._settings.compiled,
         )
 
+    def _find(self, sha256: str) -> Path | None:
+        try:
+            return self._artifacts.path(sha256)
+        except FileNotFoundError:
+            return None
+
     def _listen(self) -> None:
         """Hear the trainer out, reporting as it speaks and at least once a second."""
         deadline = time.monotonic() + self._claim.spec.resources.max_seconds
         beat_seconds = min(1.0, self._lease.seconds / 4)
-        reported = time.monotonic()
+        reported = self._heard_at = time.monotonic()
         while self._ending is None:
             alive = self._hear()
             if self._news.report() or time.monotonic() - reported > beat_seconds:
@@ -119,26 +150,40 @@ class Supervisor:
                 reported = time.monotonic()
             if not alive:
                 return
-            if time.monotonic() > deadline:
-                self._ending = self._timed_out
-            if self._draining.is_set():
-                self._tell("checkpoint", self._settings.drain_seconds)
-            if time.monotonic() > self._kill_at:
-                self._ending = self._stop
+            if self._ending is None:
+                self._watch(deadline)
 
     def _hear(self) -> bool:
         """Take in what the trainer has said; False when it is gone."""
-        if self._news.unreported >= _MOST_UNREPORTED:
+        if self._news.unreported >= self._settings.unreported_points:
             time.sleep(_RETRY_SECONDS)  # unheard, the trainer fills its pipe and waits
+            self._heard_at = time.monotonic()
             return True
         try:
             patience = _LISTEN_SECONDS
             while self._ending is None and self._trainer.line.poll(patience):
                 self._take(self._trainer.line.recv())
+                self._heard_at = time.monotonic()
                 patience = 0.0
         except (EOFError, ConnectionError):
             return False
         return True
+
+    def _watch(self, deadline: float) -> None:
+        """End the attempt when a limit of time is over; stop it where its worker ends, or cannot say that it lives."""
+        resources, now = self._claim.spec.resources, time.monotonic()
+        if now > self._kill_at:
+            self._ending = self._stop
+        elif now > deadline:
+            self._ending = lambda: self._fail(verdicts.timed_out(resources))
+        elif now - self._heard_at > resources.max_silent_seconds:
+            self._ending = self._crashed(verdicts.stuck(resources, self._news.steps_done))
+        elif self._draining.is_set():
+            self._give_back("its worker stopped; waiting for another")
+        elif now - self._renewed_at > self._lease.seconds + self._settings.grace_seconds:
+            self._give_back("its worker could not reach the database; waiting for one that can")
+        if self._ending:
+            self._trainer.kill()  # before another has the job
 
     def _take(self, message: object) -> None:
         match message:
@@ -146,30 +191,40 @@ class Supervisor:
                 self._news.points(message)
             case Evaluation():
                 self._news.evaluation(message)
-            case StartsOver():
-                self._start_over(message.reason)
+            case Alive():
+                pass
+            case FellBack():
+                self._fall_back(message)
             case Saved():
                 self._keep(message)
             case NotSaved():
                 self._no_room(message.steps_done)
             case Started():
-                environment = message.environment
-                self._insist(lambda: attempts.describe(self._database, self._lease, environment))
+                self._environment = message.environment
                 self._news.start_clock()
-            case Done():
-                self._ending = lambda: self._succeed(message)
-            case Failed():
-                self._ending = lambda: self._fail(message.error)
-            case Stopped():
-                self._ending = self._stop
+            case Done() | Failed() | OutOfMemory() | Stopped():
+                self._ending = self._end_of(message)
             case _:
                 raise TypeError(f"a trainer said {message!r}")
 
-    def _start_over(self, reason: str) -> None:
-        """Forget what an earlier attempt measured: all of it comes again, the same."""
-        self._log.warning("checkpoint_unreadable", reason=reason)
-        self._news = News(self._claim, 0)
-        self._insist(lambda: attempts.begin(self._database, self._lease, self._news.curves, 0))
+    def _end_of(self, last_word: Done | Failed | OutOfMemory | Stopped) -> Callable[[], None]:
+        match last_word:
+            case Done():
+                return lambda: self._succeed(last_word)
+            case Failed():
+                return lambda: self._fail(last_word.error)
+            case OutOfMemory():
+                return lambda: self._out_of_memory(last_word)
+            case Stopped():
+                return self._stop
+
+    def _fall_back(self, told: FellBack) -> None:
+        """Forget what was measured behind an earlier checkpoint: all of it comes again, the same."""
+        self._log.warning("checkpoint_unreadable", reason=told.reason, from_step=told.steps_done)
+        self._news = news = News(self._claim, told.steps_done)
+        self._insist(
+            lambda: attempts.fall_back(self._database, self._lease, news.curves, news.checkpoints, told.reason)
+        )
 
     def _keep(self, saved: Saved) -> None:
         """Store a checkpoint; where there is no room for it, the run goes on with the one before."""
@@ -194,7 +249,7 @@ class Supervisor:
             self._log.warning("report_not_stored", points=self._news.unreported)
             return
         if state == "cancelling":
-            self._tell("cancel", CANCEL_PATIENCE_SECONDS)
+            self._tell("cancel", _LAST_SECONDS)
         elif state == "pausing":
             self._tell("checkpoint", self._settings.drain_seconds)
         elif self._order is None:
@@ -203,11 +258,16 @@ class Supervisor:
     def _make_way(self) -> None:
         """Free the slot for a job of higher priority, where this one allows that and is the one to do so."""
         try:
-            self._makes_way = self._courtesy.reason(self._news.steps_done)
+            reason = self._courtesy.reason(self._news.steps_done)
         except Unavailable:
             return
-        if self._makes_way:
-            self._tell("checkpoint", self._settings.drain_seconds)
+        if reason:
+            self._give_back(reason)
+
+    def _give_back(self, reason: str) -> None:
+        """Have a checkpoint written and let another worker go on."""
+        self._given_back = self._given_back or reason
+        self._tell("checkpoint", self._settings.drain_seconds)
 
     def _tell(self, order: Order, patience_seconds: float) -> None:
         if self._order in (order, "cancel"):
@@ -238,12 +298,17 @@ class Supervisor:
                 time.sleep(_RETRY_SECONDS)
 
     def _store_news(self) -> JobState:
+        if self._environment:
+            attempts.describe(self._database, self._lease, self._environment)
+            self._environment = None
         news = self._news.report()
         for checkpoint in news.checkpoints if news else ():
             # However long the database was away, no sweep takes what is said only now.
             with suppress(FileNotFoundError):
                 self._artifacts.renew(checkpoint.sha256)
+        asked_at = time.monotonic()
         state = attempts.report(self._database, self._lease, self._news.curves, news)
+        self._renewed_at = asked_at
         self._news.reported()
         self._forget_old_checkpoints()
         return state
@@ -274,51 +339,29 @@ class Supervisor:
     def _stop(self) -> None:
         """The trainer stopped because it was told to, or was too slow to do so and is killed."""
         self._store_news()
-        if self._order == "checkpoint" and self._draining.is_set():
-            attempts.release(self._database, self._lease, "its worker stopped; waiting for another")
-        elif self._order == "checkpoint" and self._makes_way:
-            attempts.release(self._database, self._lease, self._makes_way)
+        if self._given_back and self._order == "checkpoint":
+            attempts.release(self._database, self._lease, self._given_back)
         else:
             attempts.stop(self._database, self._lease)
         self._log.info("job_stopped", order=self._order)
 
-    def _timed_out(self) -> None:
-        limit = self._claim.spec.resources.max_seconds
-        self._fail(
-            JobError(
-                code="timeout",
-                message=f"still running after {limit:g} s",
-                hint="raise resources.max_seconds, or train less",
-            )
-        )
-
-    def _crashed(self, exit_code: int) -> Callable[[], None]:
-        error = crash_error(exit_code)
-
+    def _crashed(self, error: JobError) -> Callable[[], None]:
         def crash() -> None:
             self._store_news()
             attempts.crash(self._database, self._lease, error)
-            self._log.warning("trainer_died", exit_code=exit_code)
+            self._log.warning("attempt_failed", code=error.code, message=error.message)
 
         return crash
 
-
-def crash_error(exit_code: int) -> JobError:
-    """What the end of a trainer that said no last word means."""
-    if exit_code == -signal.SIGKILL:
-        return JobError(
-            code="crashed",
-            message="the trainer was killed (SIGKILL)",
-            hint="mostly the machine ran out of memory: use a smaller batch or network",
-        )
-    if exit_code < 0:
-        return JobError(
-            code="crashed",
-            message=f"the trainer was ended by signal {signal.Signals(-exit_code).name}",
-            hint="a fault in native code or in the machine; the worker's log has more",
-        )
-    return JobError(
-        code="internal_error",
-        message=f"the trainer ended with status {exit_code}",
-        hint="a fault of Anneal's; the worker's log has the traceback",
-    )
+    def _out_of_memory(self, told: OutOfMemory) -> None:
+        spec = self._claim.spec
+        plan = memory.plan_that_fits(spec, self._claim.dataset, told.room_bytes)
+        error = memory.out_of_memory(told, spec, plan)
+        if plan is None or spec.resources.out_of_memory == "fail":
+            self._fail(error)
+            return
+        reason = f"{error.message}; trying again from the first step with {memory.batches(plan.spec.training)}"
+        attempts.start_over(self._database, self._lease, plan, reason)
+        self._log.warning("out_of_memory", batch_size=plan.spec.training.batch_size)
+        for sha256 in self._files:
+            self._artifacts.delete(sha256)

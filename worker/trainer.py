@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import time
+import traceback
 from multiprocessing.connection import Connection
 
 import torch
@@ -13,55 +15,62 @@ from torch._dynamo.exc import TorchDynamoException
 from torch._inductor import config as inductor
 
 from api_schemas.ids import new_id
-from api_schemas.jobs import Environment, JobError, Training
+from api_schemas.jobs import Environment, JobError
 from api_schemas.plan import make_plan
 from storage.artifacts import is_full
-from training.checkpoint import UnreadableCheckpoint
 from training.data.preparation import BadData
 from training.data.prepare import prepare
 from training.data.tables import load_arrays
 from training.events import CheckpointDue
 from training.loop import Diverged, Run
-from worker.messages import Assignment, Done, Failed, NotSaved, Saved, Started, StartsOver, Stopped
+from worker import memory
+from worker.messages import Alive, Assignment, Done, Failed, NotSaved, OutOfMemory, Saved, Started, Stopped
 from worker.process import limit_memory
+from worker.resumption import take_up
 
+_SIGN_SECONDS = 1.0
+"""How often it says that the work goes on."""
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "_STATUS_ALLOC_FAILED", "std::bad_alloc")
+"""What the CPU's allocator, the drivers of GPUs, their libraries and C++ say."""
 _ROOM_SECONDS = 1.0
 """How often a trainer looks whether there is room for its model."""
 
 
 def train(line: Connection) -> None:
-    """Wait for an assignment and do it; the last thing said is Done, Stopped or Failed."""
+    """Wait for an assignment and do it; the last thing said is Done, Stopped, Failed or OutOfMemory."""
     assignment: Assignment = line.recv()
     _take_place(assignment)
+    room_bytes = memory.room(assignment.memory_bytes)
     try:
         _train(line, assignment)
     except Diverged as error:
         line.send(Failed(_diverged(error)))
     except BadData as error:
         line.send(Failed(_bad_data(error)))
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        line.send(Failed(_out_of_memory(assignment, error)))
     except TorchDynamoException as error:
         line.send(Failed(_cannot_compile(error)))
-    except RuntimeError as error:
-        # PyTorch has no class of its own for memory that the CPU's allocator did not get.
-        if "can't allocate memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
             raise
-        line.send(Failed(_out_of_memory(assignment, error)))
+        if assignment.device == "cuda":
+            room_bytes = _room_on_gpu()
+        traceback.clear_frames(error.__traceback__)  # what the run holds
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        line.send(OutOfMemory(reason, memory.asked_for(error), room_bytes))
 
 
 def _train(line: Connection, assignment: Assignment) -> None:
     device = _device(assignment)
     arrays = load_arrays(assignment.arrays) if assignment.arrays else None
+    line.send(Alive())
     plan = make_plan(assignment.spec, assignment.dataset)
     data = prepare(plan.spec, assignment.dataset, arrays)
-    run = Run(plan.spec, plan, data, device, assignment.init)
-    if assignment.checkpoint is not None:
-        try:
-            run.restore(assignment.checkpoint)
-        except UnreadableCheckpoint as error:
-            line.send(StartsOver(str(error)))
-            run = Run(plan.spec, plan, data, device, assignment.init)
+    alive = _SignsOfLife(line)
+    run, fell_back = take_up(
+        lambda: Run(plan.spec, plan, data, device, assignment.init, alive.show), assignment.checkpoints
+    )
+    if fell_back:
+        line.send(fell_back)
     line.send(Started(_environment(device)))
     for event in run.events():
         if isinstance(event, CheckpointDue):
@@ -106,6 +115,19 @@ def _save(run: Run, assignment: Assignment) -> Saved | NotSaved:
 def _is_full(error: Exception) -> bool:
     """Whether there is no room on the disk; safetensors tells only in words."""
     return is_full(error) or f"(os error {errno.ENOSPC})" in str(error)
+
+
+class _SignsOfLife:
+    """Says now and then that the work goes on."""
+
+    def __init__(self, line: Connection) -> None:
+        self._line, self._due = line, 0.0
+
+    def show(self) -> None:
+        """Say so, unless it was said just now."""
+        if time.monotonic() >= self._due:
+            self._line.send(Alive())
+            self._due = time.monotonic() + _SIGN_SECONDS
 
 
 def _take_place(assignment: Assignment) -> None:
@@ -161,22 +183,17 @@ def _cannot_compile(error: TorchDynamoException) -> JobError:
     )
 
 
-def _out_of_memory(assignment: Assignment, error: BaseException) -> JobError:
-    return JobError(
-        code="out_of_memory",
-        message=f"out of memory: {str(error).splitlines()[0][:200]}" if str(error) else "out of memory",
-        hint=less_memory(assignment.spec.training),
-    )
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out; PyTorch has a class of its own for that of a GPU, and only where it manages it itself."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return any(words in str(error) for words in _OUT_OF_MEMORY)
 
 
-def less_memory(training: Training) -> str:
-    """What to change, what changes the run least first."""
-    ways: list[str] = []
-    if training.batch_size > 1:
-        size, batches = training.batch_size // 2, 2 * training.accumulate_batches
-        ways.append(
-            f"set training.batch_size to {size} and accumulate_batches to {batches}, for steps about as large as now"
-        )
-    if not training.activation_checkpointing:
-        ways.append("set training.activation_checkpointing, which changes no number")
-    return "; or ".join([*ways, "use a smaller network"])
+def _room_on_gpu() -> int | None:
+    """What a GPU has for this process, taken or not."""
+    try:
+        free, _ = torch.cuda.mem_get_info()
+    except RuntimeError:
+        return None
+    return free + torch.cuda.memory_reserved()

@@ -171,7 +171,7 @@ def test_an_attempt_goes_on_behind_the_checkpoint_of_the_last(database, submit):
     tell(database, first, 5.0, 4.0, 3.0, 2.0, checkpoints=[CHECKPOINT])
     attempts.crash(database, first.lease, CRASH)
     second = claim(database)
-    assert (second.steps_done, second.checkpoint_sha256) == (2, "abc")
+    assert (second.steps_done, second.checkpoints) == (2, [CHECKPOINT])
     tell(database, second, 3.1)
     metrics, _ = read_metrics(database, "default", job.id)
     assert metrics.series[0].step == [0, 1, 2]

@@ -17,7 +17,7 @@ def news_of(spec, checkpoints=()):
     steps_done = checkpoints[-1].step if checkpoints else 0
     job = JobSpec.model_validate({"dataset": {"name": "iris"}, **spec})
     lease = Lease("job_1", 1, "worker", 30.0)
-    return News(Claim(lease, job, None, None, None, None, steps_done, 64.0, {}, list(checkpoints)), steps_done)
+    return News(Claim(lease, job, None, None, None, steps_done, 64.0, {}, list(checkpoints)), steps_done)
 
 
 def go_on(news, key, values):

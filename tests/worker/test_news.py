@@ -12,7 +12,7 @@ from worker.news import News
 
 def test_the_best_of_a_metric_is_the_largest_or_the_smallest_as_the_metric_wants_it():
     spec = JobSpec.model_validate({"dataset": {"name": "iris"}})
-    news = News(Claim(Lease("job_1", 1, "worker", 30.0), spec, None, None, None, None, 0, 64.0, {}, []), 0)
+    news = News(Claim(Lease("job_1", 1, "worker", 30.0), spec, None, None, None, 0, 64.0, {}, []), 0)
     for step, (top, error) in enumerate([(0.7, 0.3), (math.nan, math.nan), (0.9, 0.2), (0.8, 0.4)]):
         news.evaluation(Evaluation(step, {"val/top_2": top, "val/calibration_error": error}))
     told = news.report().metrics

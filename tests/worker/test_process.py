@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.servers import is_alive, wait_until
+from worker.output import MOST_BYTES
 from worker.process import Child, Spares, warm_up
 
 ECHO = "tests.worker.work:echo"
@@ -73,3 +74,14 @@ def test_children_die_with_a_worker_that_is_killed():
     os.kill(owner.pid, signal.SIGKILL)
     owner.wait()
     wait_until(lambda: not is_alive(child), 5, "the end of the child")
+
+
+def test_a_flood_of_output_is_bounded_to_its_beginning_and_its_end(capfd):
+    child = Child("tests.worker.work:flood")
+    assert child.line.recv() == "done"
+    assert child.end(5) == 0
+    passed_on = capfd.readouterr().err
+    assert passed_on.startswith("line 0\nline 1\n")
+    assert passed_on.endswith("line 999999\nto stderr\n")
+    assert "bytes of output are left out here]" in passed_on
+    assert len(passed_on) < 2 * MOST_BYTES + 100

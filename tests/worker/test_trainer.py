@@ -1,4 +1,4 @@
-"""What a person is told when a training does not fit, or its worker cannot do what it asks for."""
+"""What a person is told when a worker cannot do what a training asks for."""
 
 from __future__ import annotations
 
@@ -6,20 +6,10 @@ from multiprocessing import Pipe
 
 from torch._inductor import config as inductor
 
-from api_schemas.jobs import JobSpec, Training
+from api_schemas.jobs import JobSpec
 from training.events import Points
 from worker.messages import Assignment, Failed, Saved
-from worker.trainer import less_memory, train
-
-
-def test_out_of_memory_names_what_would_fit_and_keeps_the_steps():
-    told = less_memory(Training(batch_size=512, accumulate_batches=2))
-    assert "training.batch_size to 256 and accumulate_batches to 4" in told
-    assert "training.activation_checkpointing" in told
-
-
-def test_what_is_used_up_already_is_not_suggested():
-    assert less_memory(Training(batch_size=1, activation_checkpointing=True)) == "use a smaller network"
+from worker.trainer import train
 
 
 def test_a_worker_without_a_compiler_says_so_before_the_first_step_and_what_to_do(tmp_path, monkeypatch):
@@ -73,7 +63,7 @@ def assignment(spec, folder):
         spec=JobSpec.model_validate(spec),
         dataset=None,
         arrays=None,
-        checkpoint=None,
+        checkpoints=[],
         init=None,
         folder=folder,
         device="cpu",

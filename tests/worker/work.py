@@ -26,6 +26,13 @@ def sleep_with_a_child(line):
     time.sleep(600)
 
 
+def flood(line):
+    """Print 10 MB, and one line to the other stream."""
+    print("\n".join(f"line {number}" for number in range(1_000_000)), flush=True)
+    print("to stderr", file=sys.stderr, flush=True)
+    line.send("done")
+
+
 def fetch_from_this_machine(line):
     """Fetch as a worker does, in an internet that has one machine: this one."""
     network = PublicNetwork(lambda *_: [ip_address("127.0.0.1")], lambda address: address.is_loopback)
