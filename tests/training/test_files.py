@@ -42,6 +42,10 @@ for _ in range(15):
     time.sleep(random.random() * took)
     os.kill(writer, signal.SIGKILL)
     os.waitpid(writer, 0)
+    for path in folder.rglob("[!.]*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert content == content[:1] * SIZE, path
 """
 
 
@@ -51,10 +55,8 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_whole_files(tmp_path, kind
     subprocess.run([sys.executable, "-c", program, str(tmp_path), str(SIZE)], check=True)
     files = [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.startswith(".")]
     assert len(files) == 3
-    for path in files:
-        content = path.read_bytes()
-        assert content == content[:1] * SIZE
-        assert kind != "artifact" or path.name == hashlib.sha256(content).hexdigest()
+    if kind == "artifact":
+        assert all(path.name == hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
 
 
 @pytest.fixture
