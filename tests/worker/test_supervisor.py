@@ -130,7 +130,7 @@ def tight(floor):
     """A floor on which a training may take 130 MB more than a trainer that waits: too little for two of 65 MB."""
     wide = floor()
     waiting = Child(TRAIN)
-    (trainer,) = trainers()
+    (trainer,) = wait_until(trainers, what="the trainer")
     pages = int(Path(f"/proc/{trainer}/statm").read_text().split()[5])
     waiting.kill()
     waiting.end(0)
