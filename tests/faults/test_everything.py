@@ -28,7 +28,7 @@ def test_after_kill_9_of_everything_the_same_command_goes_on_from_the_last_check
     wait_until(lambda: not any(is_alive(pid) for pid in everything), 30, "the end of everything")
     with anneal_up(tmp_path) as one:
         done = finish(one, job)
-        assert done["attempt"] == 2
+        assert done["attempt"] >= 2
         undisturbed(one, done, SPEC)
 
 

@@ -32,7 +32,7 @@ def test_ended_by_a_fault_of_its_own_it_is_tried_again_and_its_worker_lives_on(r
     for pid in trainers(running.worker.pid):
         os.kill(pid, signal.SIGSEGV)
     done = finish(running, job)
-    assert done["attempt"] == 2
+    assert done["attempt"] >= 2
     assert any("SIGSEGV" in reason for reason in reasons(done, "queued"))
     assert is_alive(running.worker.pid)
     undisturbed(running, done, SPEC)
@@ -43,7 +43,7 @@ def test_killed_during_a_checkpoint_the_last_whole_one_is_gone_on_from(running, 
     trained(running, job, 5)
     os.kill(written(running, ".*.checkpoint.*"), signal.SIGKILL)
     done = finish(running, job)
-    assert done["attempt"] == 2
+    assert done["attempt"] >= 2
     assert "from step" in reasons(done, "running")[-1]
     undisturbed(running, done, WRITING)
 

