@@ -93,6 +93,6 @@ def test_over_its_time_it_is_stopped(on_sqlite):
 def test_out_of_the_memory_of_a_gpu_its_job_says_so_and_the_next_one_runs_there(deployment):
     one = start(deployment())
     on_gpu = {"dataset": {"name": "digits"}, "resources": {"device": "cuda"}}
-    done = finish(one, submit(one, on_gpu | {"model": {"name": "mlp", "hidden": [32_768] * 6}}))
+    done = finish(one, submit(one, on_gpu | {"model": {"name": "mlp", "hidden": [16_384] * 24}}))
     assert (done["state"], done["error"]["code"]) == ("failed", "out_of_memory")
     assert finish(one, submit(one, on_gpu))["state"] == "succeeded"

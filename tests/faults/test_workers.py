@@ -42,7 +42,9 @@ def test_killed_before_its_claim_it_leaves_the_job_to_another(running, valkey):
 
 
 def test_killed_between_its_claim_and_the_first_step_it_leaves_the_job_to_another(running):
-    for pid in wait_until(lambda: trainers(running.worker.pid), what="a trainer that stands ready"):
+    ready = wait_until(lambda: trainers(running.worker.pid), what="a trainer that stands ready")
+    time.sleep(0.5)  # so young it may not have asked yet to end with its worker
+    for pid in ready:
         os.kill(pid, signal.SIGSTOP)
     job = submit(running, QUICK)
     wait_until(lambda: look(running, job)["state"] == "running", what="the claim")
