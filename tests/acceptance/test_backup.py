@@ -52,7 +52,7 @@ def urls(sqlite_url, postgres_url):
     return {"sqlite": sqlite_url, "postgresql": postgres_url}
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.verify)])
 def test_after_a_backup_all_is_destroyed_and_restored_elsewhere_and_nothing_is_lost(deployment, urls, tmp_path, kind):
     one = deployment(database_url=urls[kind])
     one.start_gateway()

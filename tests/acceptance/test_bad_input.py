@@ -157,7 +157,12 @@ BAD_TABLES = {
     "a target without a value": ("a,b\n1,0\n2,\n3,1\n4,1\n" * 5, {"target": "b"}, "/target", "row"),
     "one class only": ("a,b\n" + "1,yes\n2,yes\n" * 5, {"target": "b"}, "/target", "one class"),
     "no feature": ("b\n" + "0\n1\n" * 5, {"target": "b"}, "/dataset", "no column is left"),
-    "a batch larger than the rows": ("a,b\n" + "1,0\n2,1\n" * 5, {"target": "b"}, "/training/batch_size", "8"),
+    "a batch larger than the rows": (
+        "a,b\n" + "1,0\n2,1\n" * 5,
+        {"target": "b", "training": {"batch_size": 64}},
+        "/training/batch_size",
+        "8",
+    ),
 }
 
 

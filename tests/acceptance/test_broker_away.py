@@ -13,7 +13,9 @@ from tests.servers import wait_until
 JOB = {"dataset": {"name": "iris"}, "training": {"epochs": 1}}
 
 
-@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+@pytest.mark.parametrize(
+    "fault", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.verify)], ids=["killed", "stopped"]
+)
 def test_jobs_that_are_submitted_without_a_broker_are_trained_without_one(deployment, tmp_path, fault):
     place = Settings(home=tmp_path / "broker")
     broker = make_broker(place.broker_socket, place.folder / "data", tmp_path / "broker.log")

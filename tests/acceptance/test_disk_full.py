@@ -57,7 +57,7 @@ def said(one, job):
     return [event["data"]["step"] for event in log if event["type"] == "disk_full"]
 
 
-@pytest.mark.parametrize("which", ["artifacts", "scratch"])
+@pytest.mark.parametrize("which", ["artifacts", pytest.param("scratch", marks=pytest.mark.verify)])
 def test_a_job_trains_on_while_the_disk_is_full_and_ends_when_there_is_room(deployment, small, tmp_path, which):
     place = {"artifacts_url": small.as_uri()}
     if which == "scratch":

@@ -7,7 +7,9 @@ from sqlalchemy import text
 from storage.migrations import newest
 from tests.servers import wait_until
 
-SPEC = {"dataset": {"name": "digits"}, "training": {"epochs": 60}}
+LONG = {"dataset": {"name": "digits"}, "training": {"epochs": 500}}
+"""Longer than a worker takes to learn of a newer schema."""
+SHORT = {"dataset": {"name": "iris"}, "training": {"epochs": 2}}
 
 
 def migrate_to(one, revision):
@@ -19,7 +21,7 @@ def test_a_worker_finishes_what_it_trains_claims_no_more_and_ends_with_a_sentenc
     one = deployment()
     one.start_gateway()
     worker = one.start_worker()
-    first, second = (one.client.post("/v1/jobs", json=SPEC).json()["id"] for _ in range(2))
+    first, second = (one.client.post("/v1/jobs", json=spec).json()["id"] for spec in (LONG, SHORT))
 
     def look(job_id):
         return one.client.get(f"/v1/jobs/{job_id}").json()

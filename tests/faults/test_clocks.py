@@ -61,6 +61,7 @@ def start_worker_at(tmp_path, monkeypatch):
     return start
 
 
+@pytest.mark.faults
 def test_with_clocks_two_hours_ahead_and_behind_a_job_on_postgresql_has_one_attempt(
     deployment, postgres_url, start_worker_at, undisturbed
 ):

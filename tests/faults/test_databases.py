@@ -24,6 +24,7 @@ from tests.faults.scene import QUICK, SPEC, finish, is_refused_for_now, look, st
 from tests.servers import wait_until
 
 
+@pytest.mark.faults
 def test_postgresql_killed_and_started_again_under_a_job_changes_nothing(
     deployment, postgres, postgres_url, undisturbed
 ):

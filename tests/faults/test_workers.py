@@ -29,8 +29,11 @@ from tests.servers import descendants, is_alive, wait_until
 
 def test_killed_before_its_claim_it_leaves_the_job_to_another(running, valkey):
     pid = running.worker.pid
-    os.kill(pid, signal.SIGSTOP)
-    job = submit(running, QUICK)
+    with Redis(unix_socket_path=str(valkey.address)) as broker:
+        os.kill(pid, signal.SIGSTOP)
+        # A wake-up would go to the one that waits at the broker, asleep or not; it waits for a second at a time.
+        wait_until(lambda: not broker.info("clients")["blocked_clients"], what="that nobody waits at the broker")
+        job = submit(running, QUICK)
     with write_lock(running.settings.database), Redis(unix_socket_path=str(valkey.address)) as broker:
         wait_until(lambda: broker.llen("anneal.default"), what="the wake-up")
         os.kill(pid, signal.SIGCONT)
@@ -67,6 +70,7 @@ def test_killed_in_the_midst_of_an_epoch_its_trainers_end_and_the_curve_goes_on_
     undisturbed(running, done, SPEC)
 
 
+@pytest.mark.faults
 def test_killed_between_the_last_checkpoint_and_the_end_nothing_is_trained_again(running, undisturbed):
     last = {
         "dataset": {"name": "digits"},
@@ -142,6 +146,7 @@ def test_stopped_past_its_lease_and_continued_it_says_nothing_more_and_its_train
     undisturbed(running, done, SPEC)
 
 
+@pytest.mark.faults
 def test_without_the_process_that_its_trainers_are_forked_from_it_starts_another(on_sqlite, undisturbed):
     job = submit(on_sqlite)
     trained(on_sqlite, job, 200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 from fastapi import FastAPI
@@ -27,7 +28,8 @@ def test_who_is_unanswered_when_the_gateway_stops_is_asked_to_come_back():
             answering.cancel("timeout graceful shutdown exceeded")
             return await answering
 
-    answer = asyncio.run(stop_meanwhile())
+    with ThreadPoolExecutor(1) as thread:  # this one may have a browser's loop
+        answer = thread.submit(asyncio.run, stop_meanwhile()).result()
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "1"
     assert "the gateway stops" in answer.json()["detail"]

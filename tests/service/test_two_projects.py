@@ -131,7 +131,6 @@ def test_the_owner_is_still_answered(gateway):
     for path in (
         "/v1/jobs/{job_id}",
         "/v1/datasets/{dataset_id}",
-        "/v1/predictions/{prediction_id}",
         "/v1/models/{name}",
     ):
         assert ask("GET", path.format_map(ids), "default").is_success

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +116,5 @@ class Floor:
 
 def trainers() -> list[int]:
     """The children of this process that train: forked from its warm process, each leads a session of its own."""
-    return [
-        pid
-        for pid in descendants(os.getpid())
-        if os.getsid(pid) == pid and b"forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
+    warm = forkserver._forkserver._forkserver_pid
+    return [pid for pid in descendants(warm) if os.getsid(pid) == pid]

@@ -41,6 +41,19 @@ def test_whatever_comes_in_is_worked_on_however_wake_ups_and_ends_cross():
     assert sorted(done) == list(range(500))
 
 
+def test_a_wake_up_that_comes_while_the_last_slot_finds_nothing_is_answered_by_it():
+    slots, looked = make_slots(1), []
+
+    def train_one(slot):
+        looked.append(slot)
+        if len(looked) == 1:
+            slots.work(train_one)  # finds no slot free
+        return False
+
+    slots.work(train_one)
+    assert len(looked) == 2
+
+
 def test_no_more_is_trained_at_a_time_than_there_are_slots():
     slots, at_work, most = make_slots(3), [], []
     left = list(range(30))
