@@ -53,8 +53,8 @@ clean:  ## remove what was built and cached; state in ANNEAL_HOME stays
 	rm -rf $(VENV) dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# Real servers and trainers run beside the tests, so more test processes than this only wait for each other.
-WORKERS ?= 2
+# Tests wait for real servers and trainers half of their time: three at a time keep two cores busy.
+WORKERS ?= 3
 
 MINUTES ?= 10
 SEED ?= 7
