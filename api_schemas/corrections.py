@@ -79,11 +79,16 @@ def _means_of_categories(columns: Sequence[Column], change: DatasetChange) -> li
         Fault(
             pointer=f"/columns/{index}/missing",
             code="not_numeric",
-            message=f"column {choice.name!r} holds categories, which have no {choice.missing}; use most_frequent",
+            message=no_mean(choice),
         )
         for index, choice in enumerate(change.columns)
         if choice.type is None and choice.name in categories and choice.missing in ("mean", "median")
     ]
+
+
+def no_mean(choice: ColumnChoice) -> str:
+    """What is said of a mean or a median that shall stand in for a missing category."""
+    return f"column {choice.name!r} holds categories, which have no {choice.missing}; use most_frequent"
 
 
 def _is_target(choice: ColumnChoice) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import uuid_utils
 
-Prefix = Literal["job", "ds", "ckpt", "evt", "key", "wrk", "req", "task", "mdl"]
+Prefix = Literal["job", "ds", "evt", "key", "wrk", "req", "task", "mdl"]
 
 _SHAPE = re.compile(r"[a-z]+_[0-9a-f]{32}")
 

@@ -167,10 +167,12 @@ def describe(database: Database, lease: Lease, environment: Environment) -> None
     with database.write() as session:
         job = _held(session, lease)
         before = job.environment if job.step else None
-        job.warnings = [advice for advice in job.warnings if advice.code != environments.CHANGED or before]
-        if before and environments.differ(before, environment):
+        changed = before is not None and environments.differ(before, environment)
+        if changed or before is None:  # what an earlier attempt was warned of is overtaken
+            job.warnings = [advice for advice in job.warnings if advice.code != environments.CHANGED]
+        if before and changed:
             advice = environments.warning(before, environment, job.step)
-            job.warnings = [*(one for one in job.warnings if one.code != environments.CHANGED), advice]
+            job.warnings = [*job.warnings, advice]
             record(session, job, "warning", {"code": advice.code, "step": job.step, "message": advice.message})
         job.environment = environments.joined(before, environment) if before else environment
         job.version += 1

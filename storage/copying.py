@@ -57,9 +57,10 @@ def copy_database(source: Database, target: Database, tell: Tell = lambda _table
     upgrade(target.url)
     with source.snapshot() as reading, target.write() as session:
         writing = session.connection()
-        copied = [_copy(table, reading, writing, tell) for table in _tables()]
-        for table, contents in zip(_tables(), copied, strict=True):
-            if _contents(table, writing) != contents:
+        tables = _tables()
+        copied = [_contents(table, _copied(table, reading, writing, tell)) for table in tables]
+        for table, contents in zip(tables, copied, strict=True):
+            if _contents(table, _batches(table, writing)) != contents:
                 raise InternalError(f"the rows of {table.name} did not arrive as they left; the target stays empty")
         _let_go(session)
     return copied
@@ -119,29 +120,25 @@ def _tables() -> Sequence[SqlTable]:
     return [plain.tables[table.name] for table in tables]
 
 
-def _copy(table: SqlTable, reading: Connection, writing: Connection, tell: Tell) -> Contents:
-    rows = total = 0
+def _copied(table: SqlTable, reading: Connection, writing: Connection, tell: Tell) -> Iterator[Sequence[Any]]:
+    """The rows of a table, batch by batch, each once it is written."""
+    rows = 0
     for batch in _batches(table, reading):
         writing.execute(insert(table), [row._asdict() for row in batch])
-        rows, total = rows + len(batch), total + sum(_digest(row) for row in batch)
-        tell(table.name, rows)
-    return _summed(table, rows, total)
-
-
-def _contents(table: SqlTable, connection: Connection) -> Contents:
-    rows = total = 0
-    for batch in _batches(table, connection):
-        rows, total = rows + len(batch), total + sum(_digest(row) for row in batch)
-    return _summed(table, rows, total)
-
-
-def _summed(table: SqlTable, rows: int, total: int) -> Contents:
-    return Contents(table.name, rows, f"{total % 2**256:064x}")
+        tell(table.name, rows := rows + len(batch))
+        yield batch
 
 
 def _batches(table: SqlTable, connection: Connection) -> Iterator[Sequence[Any]]:
     found = connection.execute(select(table), execution_options={"yield_per": _BATCH_ROWS})
     yield from found.partitions()
+
+
+def _contents(table: SqlTable, batches: Iterator[Sequence[Any]]) -> Contents:
+    rows = total = 0
+    for batch in batches:
+        rows, total = rows + len(batch), total + sum(_digest(row) for row in batch)
+    return Contents(table.name, rows, f"{total % 2**256:064x}")
 
 
 def _digest(row: Sequence[Any]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, select, update
 
 from api_schemas.corrections import corrected
 from api_schemas.datasets import Column, ColumnChoice, DatasetFile, Format, Preview
@@ -90,12 +90,8 @@ def keep_fetched(database: Database, inspection: Inspection, file: DatasetFile, 
 
 def _report(database: Database, inspection: Inspection, lease_seconds: float, news: Mapping[str, Any]) -> bool:
     with database.write() as session:
-        mine = update(DatasetRow).where(
-            DatasetRow.id == inspection.dataset_id,
-            DatasetRow.attempt == inspection.attempt,
-            DatasetRow.state == "processing",
-        )
         changes = {**news, "lease_until": database_time() + lease_seconds}
+        mine = update(DatasetRow).where(_waits_for(inspection))
         renewed = session.execute(mine.values(**changes, version=DatasetRow.version + 1).returning(DatasetRow.id))
         return renewed.scalar() is not None
 
@@ -103,12 +99,7 @@ def _report(database: Database, inspection: Inspection, lease_seconds: float, ne
 def finish_inspection(database: Database, inspection: Inspection, outcome: Contents | Fault) -> None:
     """Store what was read, or why nothing could be; an inspection that was given to another is ignored."""
     with database.write() as session:
-        query = select(DatasetRow).where(
-            DatasetRow.id == inspection.dataset_id,
-            DatasetRow.attempt == inspection.attempt,
-            DatasetRow.state == "processing",
-        )
-        row = session.scalar(query.with_for_update())
+        row = session.scalar(select(DatasetRow).where(_waits_for(inspection)).with_for_update())
         if row is None:
             return
         if isinstance(outcome, Fault):
@@ -125,6 +116,15 @@ def waiting_inspections(database: Database) -> list[str]:
     with database.read() as session:
         waiting = select(DatasetRow.id).where(DatasetRow.state == "processing", unheld(DatasetRow))
         return list(session.scalars(waiting))
+
+
+def _waits_for(inspection: Inspection) -> ColumnElement[bool]:
+    """Whether a row is that of the inspection's dataset, and waits for this one and no later."""
+    return and_(
+        DatasetRow.id == inspection.dataset_id,
+        DatasetRow.attempt == inspection.attempt,
+        DatasetRow.state == "processing",
+    )
 
 
 def _fail(row: DatasetRow, fault: Fault) -> None:

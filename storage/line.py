@@ -17,7 +17,8 @@ from api_schemas.jobs import Job, Resources, Waiting
 from api_schemas.workers import Device, devices_of
 from storage.database import Database
 from storage.order import held_by_project
-from storage.tables import JobRow, WorkerRow, database_time
+from storage.tables import JobRow, database_time
+from storage.workers import online
 
 _FRESH_SECONDS = 1.0
 
@@ -137,7 +138,6 @@ def _take_a_look(database: Database) -> _Look:
     delays: dict[str, float] = {}
     kind = (JobRow.queue, JobRow.device, JobRow.priority, JobRow.project_id)
     line = select(JobRow.id, JobRow.not_before - database_time(), *kind).where(JobRow.state == "queued")
-    online = select(WorkerRow).where(WorkerRow.lease_until > database_time())
     with database.read() as session:
         for job_id, delay, queue, device, priority, project in session.execute(line):
             if delay is not None and delay > 0:
@@ -145,5 +145,5 @@ def _take_a_look(database: Database) -> _Look:
             else:
                 waiting[_Kind(queue, device, priority, project)].append(job_id)
         held = dict(session.execute(held_by_project()).all())
-        workers: list[tuple[Device, Sequence[str]]] = [(one.device, one.queues) for one in session.scalars(online)]
+        workers: list[tuple[Device, Sequence[str]]] = [(one.device, one.queues) for one in session.scalars(online())]
     return _Look(taken_at, workers, held, {kind: sorted(ids) for kind, ids in waiting.items()}, delays)

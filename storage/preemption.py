@@ -15,9 +15,11 @@ from sqlalchemy.orm import Session
 from api_schemas.jobs import HELD
 from api_schemas.workers import devices_of
 from storage.attempts import Lease
-from storage.database import Database, insert
+from storage.database import Database
+from storage.duties import take_lease
 from storage.order import in_order
 from storage.tables import JobRow, LeaseRow, WorkerRow, database_time
+from storage.workers import online
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,7 @@ def make_way(
         urgent = _first_above(session, lease, queues, devices, most_running)
         if urgent is None or _who_makes_way(session, urgent) != lease.job_id:
             return None
-        until = database_time() + seconds
-        taking = insert(session, LeaseRow).values(name=_WAY + urgent.id, owner=lease.job_id, until=until)
-        changes = {"owner": lease.job_id, "until": until}
-        free = LeaseRow.until < database_time()
-        won = taking.on_conflict_do_update(index_elements=["name"], set_=changes, where=free)
-        if session.scalar(won.returning(LeaseRow.owner)) is None:
+        if not take_lease(session, _WAY + urgent.id, lease.job_id, seconds):
             return None
         return f"made way for {_name(session, urgent, lease.job_id)}; waiting for a worker"
 
@@ -118,9 +115,10 @@ def _who_makes_way(session: Session, urgent: _Urgent) -> str | None:
 
 def _able_workers(session: Session, job: _Urgent) -> list[WorkerRow]:
     """The workers online that could take a job."""
-    online = session.scalars(select(WorkerRow).where(WorkerRow.lease_until > database_time()))
     return [
-        worker for worker in online if job.queue in worker.queues and job.device in ("auto", *devices_of(worker.device))
+        worker
+        for worker in session.scalars(online())
+        if job.queue in worker.queues and job.device in ("auto", *devices_of(worker.device))
     ]
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, select, update
 
 from api_schemas.jobs import HELD
 from api_schemas.workers import Device, Worker
@@ -58,6 +58,11 @@ def leave(database: Database, worker_id: str) -> None:
     """Say that a worker is gone."""
     with database.write() as session:
         session.execute(delete(WorkerRow).where(WorkerRow.id == worker_id))
+
+
+def online() -> Select[WorkerRow]:
+    """The workers that were heard of within their leases."""
+    return select(WorkerRow).where(WorkerRow.lease_until > database_time())
 
 
 def forget_lost(database: Database) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -58,16 +58,6 @@ def hear(work: str, order: Fetching | Reading, report: Report, bounds: Bounds) -
         child.kill()
         child.end(_PATIENCE_SECONDS)
     return bounds.too_slow
-
-
-def reported(blocks: Iterator[bytes], report: Callable[[], object]) -> Iterator[bytes]:
-    """The blocks, reporting once a second: storing a large file may take longer than a lease."""
-    next_report = time.monotonic() + _REPORT_SECONDS
-    for block in blocks:
-        if time.monotonic() >= next_report:
-            next_report += _REPORT_SECONDS
-            report()
-        yield block
 
 
 def _too_much_memory(most_bytes: int) -> Fault:

@@ -12,9 +12,8 @@ from typing import TypeAlias
 import structlog
 
 from api_schemas.errors import Fault, Unavailable
-from api_schemas.nearest import nearest
 from api_schemas.sources import POINTER
-from storage.artifacts import Artifacts, blocks_of
+from storage.artifacts import Artifacts
 from storage.database import Database
 from storage.inspections import (
     Contents,
@@ -27,9 +26,10 @@ from storage.inspections import (
 )
 from storage.settings import Settings
 from training.data.refusal import Limits
-from worker.hearing import LOST, Bounds, Report, hear, reported
+from worker.hearing import LOST, Bounds, Report, hear
 from worker.messages import Fetching, Found, Reading, UploadedFile
 from worker.process import wait_until_warm
+from worker.storing import store_file
 
 log = structlog.get_logger()
 
@@ -90,20 +90,16 @@ class _Inspector:
 
     def _keep(self, inspection: Inspection, fetched: Path) -> Inspection | Fault:
         size, report = fetched.stat().st_size, self._report(report_bytes_fetched, inspection)
-        stored = self.artifacts.put(reported(blocks_of(fetched), lambda: report(size)))
+        stored = store_file(self.artifacts, fetched, lambda: report(size))
         fetched.unlink()
         file = inspection.files[0].model_copy(update={"sha256": stored.sha256, "bytes": stored.bytes})
         if not keep_fetched(self.database, inspection, file, self.settings.lease_seconds):
             return LOST
         return replace(inspection, files=[file])
 
-    def _contents(self, found: Found, inspection: Inspection, arrays: Path) -> Contents | Fault:
-        names = [column.name for column in found.columns]
-        if found.target is not None and found.target not in names:
-            message = f"the table has no column {found.target!r}; {nearest(found.target, names)}"
-            return Fault(pointer="/target", code="unknown_column", message=message)
+    def _contents(self, found: Found, inspection: Inspection, arrays: Path) -> Contents:
         report = self._report(report_rows_read, inspection)
-        stored = self.artifacts.put(reported(blocks_of(arrays), lambda: report(found.rows)))
+        stored = store_file(self.artifacts, arrays, lambda: report(found.rows))
         return Contents(found.rows, found.columns, found.warnings, found.preview, stored.sha256, found.target)
 
     def _report(self, write: _Write, inspection: Inspection) -> Report:

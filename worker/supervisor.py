@@ -7,15 +7,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
-from api_schemas.errors import DiskFull, Unavailable
-from api_schemas.jobs import Environment, JobError, JobState
+from api_schemas.errors import Unavailable
+from api_schemas.jobs import JobError
 from storage import attempts
-from storage.artifacts import Artifacts, blocks_of
+from storage.artifacts import Artifacts
 from storage.attempts import Claim, LeaseLost
 from storage.database import Database
 from storage.settings import Settings
@@ -36,8 +35,8 @@ from worker.messages import (
     Started,
     Stopped,
 )
-from worker.news import News
 from worker.process import Child
+from worker.record import Record
 from worker.slots import Slot
 
 log = structlog.get_logger()
@@ -75,12 +74,10 @@ class Supervisor:
         self._database, self._artifacts, self._settings = database, artifacts, settings
         self._draining, self._slot, self._claim, self._trainer = draining, slot, claim, trainer
         self._lease = claim.lease
-        self._renewed_at = self._heard_at = time.monotonic()
-        self._news = News(claim, claim.steps_done)
-        self._files = {checkpoint.sha256 for checkpoint in claim.checkpoints}
+        self._record = Record(database, artifacts, claim)
         self._courtesy = Courtesy(database, settings, slot, claim)
-        self._environment: Environment | None = None
-        """What the trainer runs on, until that is stored."""
+        self._beat_seconds = min(1.0, self._lease.seconds / 4)
+        self._heard_at = time.monotonic()
         self._ending: Callable[[], None] | None = None
         self._order: Order | None = None
         self._given_back: str | None = None
@@ -93,9 +90,7 @@ class Supervisor:
         self._log.info("attempt_started", from_step=self._claim.steps_done)
         try:
             with tempfile.TemporaryDirectory(prefix=f"{self._lease.job_id}-", dir=self._settings.scratch()) as folder:
-                self._insist(
-                    lambda: attempts.begin(self._database, self._lease, self._news.curves, self._claim.steps_done)
-                )
+                self._insist(self._record.begin)
                 self._assign(Path(folder))
                 self._listen()
                 self._insist(self._ending or self._crashed(verdicts.crashed(self._trainer.end(_LAST_SECONDS))))
@@ -141,11 +136,10 @@ class Supervisor:
     def _listen(self) -> None:
         """Hear the trainer out, reporting as it speaks and at least once a second."""
         deadline = time.monotonic() + self._claim.spec.resources.max_seconds
-        beat_seconds = min(1.0, self._lease.seconds / 4)
         reported = self._heard_at = time.monotonic()
         while self._ending is None:
             alive = self._hear()
-            if self._news.report() or time.monotonic() - reported > beat_seconds:
+            if self._record.has_news or time.monotonic() - reported > self._beat_seconds:
                 self._report()
                 reported = time.monotonic()
             if not alive:
@@ -154,14 +148,14 @@ class Supervisor:
                 self._watch(deadline)
 
     def _hear(self) -> bool:
-        """Take in what the trainer has said; False when it is gone."""
-        if self._news.unreported >= self._settings.unreported_points:
+        """Take in what the trainer has said, for no longer than a beat if it never stops; False when it is gone."""
+        if self._record.unreported >= self._settings.unreported_points:
             time.sleep(_RETRY_SECONDS)  # unheard, the trainer fills its pipe and waits
             self._heard_at = time.monotonic()
             return True
         try:
-            patience = _LISTEN_SECONDS
-            while self._ending is None and self._trainer.line.poll(patience):
+            patience, until = _LISTEN_SECONDS, time.monotonic() + self._beat_seconds
+            while self._ending is None and time.monotonic() < until and self._trainer.line.poll(patience):
                 self._take(self._trainer.line.recv())
                 self._heard_at = time.monotonic()
                 patience = 0.0
@@ -177,31 +171,30 @@ class Supervisor:
         elif now > deadline:
             self._ending = lambda: self._fail(verdicts.timed_out(resources))
         elif now - self._heard_at > resources.max_silent_seconds:
-            self._ending = self._crashed(verdicts.stuck(resources, self._news.steps_done))
+            self._ending = self._crashed(verdicts.stuck(resources, self._record.steps_done))
         elif self._draining.is_set():
             self._give_back("its worker stopped; waiting for another")
-        elif now - self._renewed_at > self._lease.seconds + self._settings.grace_seconds:
+        elif now - self._record.renewed_at > self._lease.seconds + self._settings.grace_seconds:
             self._give_back("its worker could not reach the database; waiting for one that can")
         if self._ending:
             self._trainer.kill()  # before another has the job
 
     def _take(self, message: object) -> None:
         match message:
-            case Points():
-                self._news.points(message)
-            case Evaluation():
-                self._news.evaluation(message)
             case Alive():
                 pass
-            case FellBack():
-                self._fall_back(message)
-            case Saved():
-                self._keep(message)
-            case NotSaved():
-                self._no_room(message.steps_done)
             case Started():
-                self._environment = message.environment
-                self._news.start_clock()
+                self._record.started(message.environment)
+            case Points():
+                self._record.points(message)
+            case Evaluation():
+                self._record.evaluation(message)
+            case Saved():
+                self._record.checkpoint(message, self._report)
+            case NotSaved():
+                self._record.no_room(message.steps_done)
+            case FellBack():
+                self._insist(lambda: self._record.fall_back(message))
             case Done() | Failed() | OutOfMemory() | Stopped():
                 self._ending = self._end_of(message)
             case _:
@@ -218,35 +211,12 @@ class Supervisor:
             case Stopped():
                 return self._stop
 
-    def _fall_back(self, told: FellBack) -> None:
-        """Forget what was measured behind an earlier checkpoint: all of it comes again, the same."""
-        self._log.warning("checkpoint_unreadable", reason=told.reason, from_step=told.steps_done)
-        self._news = news = News(self._claim, told.steps_done)
-        self._insist(
-            lambda: attempts.fall_back(self._database, self._lease, news.curves, news.checkpoints, told.reason)
-        )
-
-    def _keep(self, saved: Saved) -> None:
-        """Store a checkpoint; where there is no room for it, the run goes on with the one before."""
-        try:
-            stored = self._artifacts.put(blocks_of(saved.path))
-        except DiskFull:
-            self._no_room(saved.steps_done)
-        else:
-            self._files.add(stored.sha256)
-            self._news.checkpoint(saved.steps_done, stored)
-        saved.path.unlink()
-
-    def _no_room(self, steps_done: int) -> None:
-        self._log.warning("disk_full", step=steps_done)
-        self._news.disk_full(steps_done, "the disk is full; what is trained from here on is stored once there is room")
-
     def _report(self) -> None:
         """Store the news and obey what the answer says; with the database away, keep them and go on."""
         try:
-            state = self._store_news()
+            state = self._record.store()
         except Unavailable:
-            self._log.warning("report_not_stored", points=self._news.unreported)
+            self._log.warning("report_not_stored", points=self._record.unreported)
             return
         if state == "cancelling":
             self._tell("cancel", _LAST_SECONDS)
@@ -258,7 +228,7 @@ class Supervisor:
     def _make_way(self) -> None:
         """Free the slot for a job of higher priority, where this one allows that and is the one to do so."""
         try:
-            reason = self._courtesy.reason(self._news.steps_done)
+            reason = self._courtesy.reason(self._record.steps_done)
         except Unavailable:
             return
         if reason:
@@ -281,14 +251,6 @@ class Supervisor:
         except ConnectionError:
             self._log.info("trainer_gone")  # listening to it tells how it ended
 
-    def _forget_old_checkpoints(self) -> None:
-        """Delete the files that no checkpoint has any more, once there is a last one to go on from."""
-        kept = {checkpoint.sha256 for checkpoint in self._news.checkpoints}
-        if kept:
-            for sha256 in self._files - kept:
-                self._artifacts.delete(sha256)
-            self._files = kept
-
     def _insist(self, write: Callable[[], None]) -> None:
         """Write what must be written, for as long as the database is away or the disk full, and the lease is ours."""
         while True:
@@ -297,31 +259,11 @@ class Supervisor:
             except Unavailable:
                 time.sleep(_RETRY_SECONDS)
 
-    def _store_news(self) -> JobState:
-        if self._environment:
-            attempts.describe(self._database, self._lease, self._environment)
-            self._environment = None
-        news = self._news.report()
-        for checkpoint in news.checkpoints if news else ():
-            # However long the database was away, no sweep takes what is said only now.
-            with suppress(FileNotFoundError):
-                self._artifacts.renew(checkpoint.sha256)
-        asked_at = time.monotonic()
-        state = attempts.report(self._database, self._lease, self._news.curves, news)
-        self._renewed_at = asked_at
-        self._news.reported()
-        self._forget_old_checkpoints()
-        return state
-
     def _succeed(self, done: Done) -> None:
-        if self._store_news() == "cancelling":
+        if self._record.store() == "cancelling":
             attempts.stop(self._database, self._lease)
             return
-        try:
-            model = self._artifacts.put(blocks_of(done.model))
-        except DiskFull:
-            self._no_room(done.steps_done)
-            raise
+        model = self._record.model(done, self._report)
         attempts.succeed(
             self._database,
             self._lease,
@@ -332,13 +274,13 @@ class Supervisor:
         self._log.info("job_succeeded", steps=done.steps_done)
 
     def _fail(self, error: JobError) -> None:
-        self._store_news()
+        self._record.store()
         attempts.fail(self._database, self._lease, error)
         self._log.info("job_failed", code=error.code, message=error.message)
 
     def _stop(self) -> None:
         """The trainer stopped because it was told to, or was too slow to do so and is killed."""
-        self._store_news()
+        self._record.store()
         if self._given_back and self._order == "checkpoint":
             attempts.release(self._database, self._lease, self._given_back)
         else:
@@ -347,7 +289,7 @@ class Supervisor:
 
     def _crashed(self, error: JobError) -> Callable[[], None]:
         def crash() -> None:
-            self._store_news()
+            self._record.store()
             attempts.crash(self._database, self._lease, error)
             self._log.warning("attempt_failed", code=error.code, message=error.message)
 
@@ -363,5 +305,4 @@ class Supervisor:
         reason = f"{error.message}; trying again from the first step with {memory.batches(plan.spec.training)}"
         attempts.start_over(self._database, self._lease, plan, reason)
         self._log.warning("out_of_memory", batch_size=plan.spec.training.batch_size)
-        for sha256 in self._files:
-            self._artifacts.delete(sha256)
+        self._record.forget_files()

@@ -14,7 +14,6 @@ from safetensors import SafetensorError
 from torch._dynamo.exc import TorchDynamoException
 from torch._inductor import config as inductor
 
-from api_schemas.ids import new_id
 from api_schemas.jobs import Environment, JobError
 from api_schemas.plan import make_plan
 from storage.artifacts import is_full
@@ -30,6 +29,8 @@ from worker.resumption import take_up
 
 _SIGN_SECONDS = 1.0
 """How often it says that the work goes on."""
+_TAKEN_SECONDS = 0.005
+"""How often it looks whether its last checkpoint was stored, while it would write the next."""
 _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "_STATUS_ALLOC_FAILED", "std::bad_alloc")
 """What the CPU's allocator, the drivers of GPUs, their libraries and C++ say."""
 _ROOM_SECONDS = 1.0
@@ -101,8 +102,10 @@ def _finish(line: Connection, run: Run, assignment: Assignment) -> Done | Stoppe
 
 
 def _save(run: Run, assignment: Assignment) -> Saved | NotSaved:
-    # The supervisor, which deletes what it has stored, may not yet have come to an earlier one of the same step.
-    path = assignment.folder / f"{new_id('ckpt')}.checkpoint"
+    """Write a checkpoint, once the supervisor has stored and deleted the one before: they must not fill the disk."""
+    path = assignment.folder / "state.checkpoint"
+    while path.exists():
+        time.sleep(_TAKEN_SECONDS)
     try:
         run.save(path, owner=assignment.job_id)
     except (OSError, SafetensorError) as error:

@@ -10,6 +10,7 @@ import pytest
 
 from embedded.supervisor import make_environment
 from tests.client.test_command import command
+from tests.following import finish, look
 from tests.servers import wait_until
 
 SPEC = {
@@ -19,15 +20,6 @@ SPEC = {
 }
 TABLE = b"a,b,y\n" + b"".join(b"%d,%d,%s\n" % (n, n * n % 7, b"no" if n % 2 else b"yes") for n in range(60))
 OTHER = {"sqlite": "postgresql", "postgresql": "sqlite"}
-
-
-def look(one, job):
-    return one.client.get(f"/v1/jobs/{job['id']}").json()
-
-
-def finish(one, job):
-    wait_until(lambda: look(one, job)["terminal"], 170, "the end of the job")
-    return look(one, job)
 
 
 def predict(one, job):

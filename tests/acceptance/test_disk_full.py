@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from tests.following import finish, look
 from tests.servers import wait_until
 
 SPEC = {
@@ -41,15 +42,6 @@ def full(folder):
             file.write(bytes(4096))
     yield
     filler.unlink()
-
-
-def look(one, job):
-    return one.client.get(f"/v1/jobs/{job['id']}").json()
-
-
-def finish(one, job):
-    wait_until(lambda: look(one, job)["terminal"], 170, "the end of the job")
-    return look(one, job)
 
 
 def said(one, job):

@@ -13,7 +13,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from tests.servers import wait_until
+from tests.following import finish
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.json"))
@@ -28,12 +28,6 @@ LEARNS = {
 }
 
 BURSTS = {"problem-of-adagrad": True, "problem-of-adagrad-decayed": False, "problem-of-adagrad-torch": False}
-
-
-def finish(anneal, job):
-    path = f"/v1/jobs/{job['id']}"
-    wait_until(lambda: anneal.client.get(path).json()["terminal"], 120, "the end of the job")
-    return anneal.client.get(path).json()
 
 
 def highest(anneal, job, key):

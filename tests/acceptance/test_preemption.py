@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.following import curves, finish, look
 from tests.servers import wait_until
 
 SPEC = {
@@ -11,20 +12,6 @@ SPEC = {
     "resources": {"preemptible": True},
 }
 URGENT = {"dataset": {"name": "iris"}, "training": {"epochs": 1}, "resources": {"priority": 1}}
-
-
-def look(one, job):
-    return one.client.get(f"/v1/jobs/{job['id']}").json()
-
-
-def finish(one, job):
-    wait_until(lambda: look(one, job)["terminal"], 150, "the end of the job")
-    return look(one, job)
-
-
-def curves(one, job):
-    series = one.client.get(f"/v1/jobs/{job['id']}/metrics").json()["series"]
-    return {part["key"]: (part["step"], part["value"]) for part in series}
 
 
 def test_it_writes_a_checkpoint_lets_the_urgent_job_run_and_goes_on_to_the_same_weights(deployment, database_url):

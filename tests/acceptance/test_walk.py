@@ -13,6 +13,7 @@ import xml.etree.ElementTree as ET
 import httpx
 import pytest
 
+from tests.following import finish, look
 from tests.servers import wait_until
 
 SLOW = {"dataset": {"name": "digits"}, "training": {"epochs": 100_000, "checkpoint_every_steps": 200}}
@@ -26,15 +27,6 @@ def slow_job(anneal):
     wait_until(lambda: look(anneal, job)["progress"]["step"] > 0, what="the first steps")
     yield job
     anneal.client.post(f"/v1/jobs/{job['id']}/cancel")
-
-
-def look(anneal, job):
-    return anneal.client.get(f"/v1/jobs/{job['id']}").json()
-
-
-def finish(anneal, job):
-    wait_until(lambda: look(anneal, job)["terminal"], 120, "the end of the job")
-    return look(anneal, job)
 
 
 def submit(anneal, **spec):

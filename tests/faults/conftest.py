@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.scene import curves, finish, start, submit
+from tests.faults.scene import start, submit
+from tests.following import curves, finish
 
 _HERE = Path(__file__).parent
 

@@ -13,6 +13,7 @@ import httpx
 import psycopg
 from sqlalchemy import make_url
 
+from tests.following import look
 from tests.servers import descendants, wait_until
 
 SPEC = {
@@ -27,7 +28,7 @@ QUICK = {"dataset": {"name": "iris"}, "training": {"epochs": 1}}
 WRITING = {
     "dataset": {"name": "digits"},
     "model": {"name": "mlp", "hidden": [512, 512]},
-    "training": {"epochs": 2, "checkpoint_every_steps": 1},
+    "training": {"epochs": 15, "checkpoint_every_steps": 1},
 }
 """More time goes into its checkpoints than into its steps."""
 
@@ -45,26 +46,9 @@ def submit(one, spec=SPEC, key=None):
     return answer.json()
 
 
-def look(one, job):
-    return one.client.get(f"/v1/jobs/{job['id']}").json()
-
-
-def finish(one, job, seconds=150):
-    def look_when_it_changes():
-        now = one.client.get(f"/v1/jobs/{job['id']}", headers={"Prefer": "wait=5"}).json()
-        return now if now["terminal"] else None
-
-    return wait_until(look_when_it_changes, seconds, "the end of the job")
-
-
 def trained(one, job, steps):
     """Wait until more steps than that are done."""
     wait_until(lambda: look(one, job)["progress"]["step"] > steps, 60, f"{steps} steps")
-
-
-def curves(one, job):
-    series = one.client.get(f"/v1/jobs/{job['id']}/metrics").json()["series"]
-    return {part["key"]: (part["step"], part["value"]) for part in series}
 
 
 def reasons(job, state):

@@ -14,7 +14,8 @@ from embedded.broker import answers, make_broker
 from storage.queue import Waker
 from storage.settings import Settings
 from tests.chaos.proxy import Proxy
-from tests.faults.scene import QUICK, finish, look, start, submit, trained
+from tests.faults.scene import QUICK, start, submit, trained
+from tests.following import finish, look
 from tests.servers import wait_until
 
 

@@ -9,7 +9,8 @@ import pytest
 from api_schemas.ids import new_id
 from storage.jobs import count_by_state
 from storage.tables import JobRow
-from tests.faults.scene import QUICK, finish, look, start, submit
+from tests.faults.scene import QUICK, start, submit
+from tests.following import finish, look
 from tests.servers import wait_until
 
 

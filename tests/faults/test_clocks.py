@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from tests.faults.scene import SPEC, finish, submit
+from tests.faults.scene import SPEC, submit
+from tests.following import finish
 
 SHIFTED_CLOCK = r"""
 #define _GNU_SOURCE

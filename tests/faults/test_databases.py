@@ -20,7 +20,8 @@ from storage.database import Database
 from storage.migrations import upgrade
 from storage.queue import Waker
 from storage.reconcile import reconcile
-from tests.faults.scene import QUICK, SPEC, finish, is_refused_for_now, look, start, submit, trained, write_lock
+from tests.faults.scene import QUICK, SPEC, is_refused_for_now, start, submit, trained, write_lock
+from tests.following import finish, look
 from tests.servers import wait_until
 
 

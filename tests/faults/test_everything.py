@@ -13,7 +13,8 @@ from types import SimpleNamespace
 import httpx
 
 from embedded.supervisor import pick_port
-from tests.faults.scene import SPEC, finish, submit, trained
+from tests.faults.scene import SPEC, submit, trained
+from tests.following import finish
 from tests.servers import descendants, is_alive, wait_until
 
 

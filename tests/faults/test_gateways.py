@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.faults.scene import QUICK, finish, submit, write_lock
+from tests.faults.scene import QUICK, submit, write_lock
+from tests.following import finish
 from tests.servers import wait_until
 
 

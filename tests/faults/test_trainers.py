@@ -10,19 +10,8 @@ import pytest
 
 from storage.artifacts import open_artifacts
 from storage.tables import JobRow
-from tests.faults.scene import (
-    QUICK,
-    SPEC,
-    WRITING,
-    finish,
-    look,
-    reasons,
-    start,
-    submit,
-    trained,
-    trainers,
-    written,
-)
+from tests.faults.scene import QUICK, SPEC, WRITING, reasons, start, submit, trained, trainers, written
+from tests.following import finish, look
 from tests.servers import is_alive, wait_until
 
 
@@ -40,7 +29,8 @@ def test_ended_by_a_fault_of_its_own_it_is_tried_again_and_its_worker_lives_on(r
 
 def test_killed_during_a_checkpoint_the_last_whole_one_is_gone_on_from(running, undisturbed):
     job = submit(running, WRITING)
-    trained(running, job, 5)
+    kept = f"/v1/jobs/{job['id']}/checkpoints"
+    wait_until(lambda: running.client.get(kept).json()["data"], 60, "a whole checkpoint")
     os.kill(written(running, ".*.checkpoint.*"), signal.SIGKILL)
     done = finish(running, job)
     assert done["attempt"] >= 2

@@ -14,8 +14,6 @@ from tests.faults.scene import (
     QUICK,
     SPEC,
     WRITING,
-    finish,
-    look,
     reasons,
     stop_between_transactions,
     submit,
@@ -24,6 +22,7 @@ from tests.faults.scene import (
     write_lock,
     written,
 )
+from tests.following import finish, look
 from tests.servers import descendants, is_alive, wait_until
 
 

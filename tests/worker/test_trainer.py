@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from multiprocessing import Pipe
 
 from torch._inductor import config as inductor
 
 from api_schemas.jobs import JobSpec
+from tests.servers import wait_until
 from training.events import Points
 from worker.messages import Assignment, Failed, Saved
 from worker.trainer import train
@@ -31,30 +33,35 @@ def test_a_worker_without_a_compiler_says_so_before_the_first_step_and_what_to_d
 
 
 class AsksOnceMore:
-    """A line whose other end orders a checkpoint as soon as it is told of one, and has stored none of them yet."""
+    """A line whose other end orders a checkpoint as soon as it is told of one, which it has not yet stored then."""
 
     def __init__(self, first):
-        self.said, self._first = [], first
+        self.said, self.missing, self._first = [], [], first
 
     def recv(self):
         return "checkpoint" if self.said else self._first
 
     def send(self, message):
         self.said.append(message)
+        if isinstance(message, Saved):
+            threading.Timer(0.2, self._store, [message.path]).start()
 
     def poll(self):
         return isinstance(self.said[-1], Saved)
 
+    def _store(self, path):
+        self.missing.append(not path.exists())
+        path.unlink()
 
-def test_two_checkpoints_of_one_step_are_two_files(tmp_path):
+
+def test_a_checkpoint_is_written_once_the_one_before_is_stored(tmp_path):
     spec = {"dataset": {"name": "iris"}, "model": {"name": "linear"}, "training": {"checkpoint_every_steps": 1}}
     line = AsksOnceMore(assignment(spec, tmp_path))
     train(line)
     first, second = (message for message in line.said if isinstance(message, Saved))
     assert first.steps_done == second.steps_done
-    assert first.path != second.path
-    assert first.path.exists()
-    assert second.path.exists()
+    wait_until(lambda: len(line.missing) == 2, what="both to be stored")
+    assert line.missing == [False, False]
 
 
 def assignment(spec, folder):

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import polars as pl
 
+from api_schemas.corrections import no_mean
 from api_schemas.datasets import Column, ColumnChoice, ColumnStats, ColumnType, Role
 from api_schemas.targets import MAX_CLASSES
 from training.data.numbers import Summary, summarise
@@ -70,11 +71,7 @@ class ColumnReading:
         """
         said, role = self._choice.said, self._choice.role
         if said.missing in ("mean", "median") and self.type == "category":
-            raise UnreadableTable(
-                "not_numeric",
-                f"column {self.name!r} holds categories, which have no {said.missing}; use most_frequent",
-                f"{self._choice.pointer}/missing",
-            )
+            raise UnreadableTable("not_numeric", no_mean(said), f"{self._choice.pointer}/missing")
         return Column(
             name=self.name,
             type=self.type,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from training.build import evaluate
 from training.data.filling import stand_in
 from training.data.scaling import identity
 
-BLOCK_NUMBERS = 1 << 19
+_BLOCK_NUMBERS = 1 << 19
 """What is prepared at a time: as float64, 4 MiB, which stays in the processor's cache."""
 
 
@@ -189,6 +189,12 @@ class Preparation:
         }
 
 
+def blocks(rows: int, width: int) -> Iterator[slice]:
+    """Rows of so many numbers, some at a time."""
+    step = max(1, _BLOCK_NUMBERS // width)
+    return (slice(start, start + step) for start in range(0, rows, step))
+
+
 def fit(
     features: Sequence[Feature],
     target: np.ndarray | None,
@@ -228,11 +234,9 @@ def _fit_numbers(features: Sequence[Feature], described: Description, rows: np.n
     scaled = [feature for feature, column in zip(features, described.columns, strict=True) if any(column.scaled)]
     some = described.model_copy(update={"columns": [column for column in described.columns if any(column.scaled)]})
     numbers = np.empty((len(rows), int(numeric.sum())))
-    step = max(1, BLOCK_NUMBERS // numbers.shape[1])
-    for start in range(0, len(rows), step):  # some rows at a time stay in the processor's cache
-        block = rows[start : start + step]
-        inputs = some.spread({feature.name: feature.values[block] for feature in scaled})
-        numbers[start : start + step] = _numbers(inputs, some.numeric)
+    for place in blocks(*numbers.shape):
+        inputs = some.spread({feature.name: feature.values[rows[place]] for feature in scaled})
+        numbers[place] = _numbers(inputs, some.numeric)
     return _fit(entry, numbers, as_image(described.array))
 
 

@@ -19,7 +19,7 @@ from api_schemas.targets import feature_columns
 from api_schemas.text import text_of
 from training.build import build, resolve
 from training.data.parts import codes_of, split_dataset
-from training.data.preparation import BLOCK_NUMBERS, BadData, Description, Feature, Preparation, fit
+from training.data.preparation import BadData, Description, Feature, Preparation, blocks, fit
 from training.data.prepare_text import TextPreparation, prepare_text
 
 __all__ = ["BadData", "Data", "Part", "prepare"]
@@ -155,14 +155,11 @@ def _learned(table: _Table, target: np.ndarray, preparation: Preparation, dtype:
 
 def _inputs(table: _Table, preparation: Preparation, rows: np.ndarray, dtype: torch.dtype) -> Tensor:
     """The network's inputs (rows, inputs), some rows at a time: whole, their float64 would take twice the result."""
-    width = preparation.shape.width
-    made = torch.empty((len(rows), width), dtype=dtype)
-    step = max(1, BLOCK_NUMBERS // width)
-    for start in range(0, len(rows), step):
-        block = rows[start : start + step]
-        raw = {feature.name: feature.values[block] for feature in table.features}
-        made[start : start + step] = torch.from_numpy(preparation.transform(raw))
-        _refuse_infinite("features", made[start : start + step])
+    made = torch.empty((len(rows), preparation.shape.width), dtype=dtype)
+    for place in blocks(*made.shape):
+        raw = {feature.name: feature.values[rows[place]] for feature in table.features}
+        made[place] = torch.from_numpy(preparation.transform(raw))
+        _refuse_infinite("features", made[place])
     return made
 
 
