@@ -35,7 +35,7 @@ const KEYS = [
 const tell = (key) => dispatchEvent(new CustomEvent("anneal:key", { detail: key }));
 
 addEventListener("keydown", (event) => {
-  const typing = event.target instanceof HTMLElement && event.target.matches("input:not([type=checkbox]), textarea, select, dialog *");
+  const typing = event.target instanceof HTMLElement && event.target.matches("input:not([type=checkbox]), textarea, select, dialog[open] *");
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   const [, , act] = KEYS.find(([key]) => key === event.key) ?? [];
   if (typeof act === "function") act();
