@@ -11,6 +11,7 @@ import uvicorn
 
 from service.app import create_app
 from storage.logs import configure_logs
+from storage.scratch import scratch_folder, sweep_scratch
 from storage.settings import Settings
 
 SHUTDOWN_SECONDS = 3
@@ -19,17 +20,19 @@ if __name__ == "__main__":
     settings = Settings()
     configure_logs(settings)
     app = create_app(settings)
-    # An upload is spooled on the disk that holds the datasets: the system's own folder may be small, or in memory.
-    tempfile.tempdir = str(settings.scratch())
     gc.freeze()
     gc.enable()
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        ws="none",
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
+    sweep_scratch(settings)
+    # An upload is spooled on the disk that holds the datasets: the system's own folder may be small, or in memory.
+    with scratch_folder(settings, "gateway-") as folder:
+        tempfile.tempdir = str(folder)
+        uvicorn.run(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )

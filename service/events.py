@@ -11,7 +11,7 @@ from anyio import sleep
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response, StreamingResponse
 
-from api_schemas.errors import Unavailable
+from api_schemas.errors import NotFound, Unavailable
 from api_schemas.jobs import Event, Job
 from api_schemas.pages import Page
 from service.gateway import Gateway, GatewayDependency, ProjectDependency
@@ -73,6 +73,8 @@ async def _stream(gateway: Gateway, project: str, job: Job, after: int) -> Async
             yield ": the database is away; this goes on when it is back\n\n"
             await sleep(error.retry_after_seconds or 1)
             continue
+        except NotFound:  # it was deleted; whoever comes back hears that
+            return
         for event in events:
             after = event.id
             yield _message(event.type, {"at": event.model_dump(mode="json")["at"], **event.data}, event.id)

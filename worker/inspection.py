@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from storage.inspections import (
     report_bytes_fetched,
     report_rows_read,
 )
+from storage.scratch import scratch_folder
 from storage.settings import Settings
 from training.data.refusal import Limits
 from worker.hearing import LOST, Bounds, Report, hear
@@ -46,8 +46,8 @@ def inspect_dataset(
     inspection = claim_inspection(database, dataset_id, settings.lease_seconds)
     if inspection is None:
         return
-    with tempfile.TemporaryDirectory(prefix=f"{dataset_id}-", dir=settings.scratch()) as folder:
-        inspector = _Inspector(database, artifacts, settings, Path(folder), fetcher)
+    with scratch_folder(settings, f"{dataset_id}-") as folder:
+        inspector = _Inspector(database, artifacts, settings, folder, fetcher)
         fetched = inspector.fetch(inspection)
         outcome = fetched if isinstance(fetched, Fault) else inspector.read(fetched)
     finish_inspection(database, inspection, outcome)

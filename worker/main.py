@@ -19,6 +19,7 @@ from storage.garbage import keep_sweeping
 from storage.logs import configure_logs
 from storage.queue import DATASETS, MODELS, Waker, celery_name, make_celery
 from storage.reconcile import reconcile
+from storage.scratch import sweep_scratch
 from storage.settings import Settings
 from storage.workers import WorkerIdentity
 from worker.lookout import Lookout
@@ -41,6 +42,7 @@ def run() -> None:
     """Serve the queues of the environment's settings until a SIGTERM."""
     settings = Settings()
     configure_logs(settings)
+    sweep_scratch(settings)
     database = Database(settings.database)
     artifacts, slots = open_artifacts(settings.artifacts), Slots(find_slots(settings))
     place = Workplace(

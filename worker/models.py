@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from api_schemas.predictions import Prediction
 from storage.artifacts import Artifacts, blocks_of
 from storage.database import Database
 from storage.model_tasks import ClaimedTask, Outcome, claim_task, finish_task
+from storage.scratch import scratch_folder
 from storage.settings import Settings
 from worker.messages import Question, Written
 from worker.process import Child
@@ -49,8 +49,8 @@ class Desk:
         claimed = claim_task(self._database, task_id, ANSWER_SECONDS)
         if claimed is None:
             return
-        with tempfile.TemporaryDirectory(prefix=f"{task_id}-", dir=self._settings.scratch()) as folder:
-            outcome = self._outcome(claimed, Path(folder) / "answer")
+        with scratch_folder(self._settings, f"{task_id}-") as folder:
+            outcome = self._outcome(claimed, folder / "answer")
         finish_task(self._database, claimed, outcome)
         log.info("model_task_done", task=task_id, job=claimed.job_id, outcome=type(outcome).__name__)
 

@@ -129,13 +129,13 @@ def limit_memory(most_bytes: int | None) -> None:
 
 
 def _run(work: str, line: Connection, printing: Connection) -> None:
+    _die_with_worker()
     os.setsid()
     for descriptor in (1, 2):
         os.dup2(printing.fileno(), descriptor)
     printing.close()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with_worker()
     module, _, function = work.partition(":")
     try:
         getattr(importlib.import_module(module), function)(line)

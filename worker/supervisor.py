@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from storage import attempts
 from storage.artifacts import Artifacts
 from storage.attempts import Claim, LeaseLost
 from storage.database import Database
+from storage.scratch import scratch_folder
 from storage.settings import Settings
 from training.events import Evaluation, Points
 from worker import memory, verdicts
@@ -89,9 +89,9 @@ class Supervisor:
         """Train the job until it ends, is stopped, or is another's."""
         self._log.info("attempt_started", from_step=self._claim.steps_done)
         try:
-            with tempfile.TemporaryDirectory(prefix=f"{self._lease.job_id}-", dir=self._settings.scratch()) as folder:
+            with scratch_folder(self._settings, f"{self._lease.job_id}-") as folder:
                 self._insist(self._record.begin)
-                self._assign(Path(folder))
+                self._assign(folder)
                 self._listen()
                 self._insist(self._ending or self._crashed(verdicts.crashed(self._trainer.end(_LAST_SECONDS))))
         except LeaseLost:
