@@ -20,7 +20,7 @@ Send = Callable[..., Awaitable[httpx.Response]]
 
 @pytest.fixture(scope="session")
 def send(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Send]:
-    """Awaits an answer: `await send("POST", "/v1/jobs", json={...})`."""
+    """What asks from within an event loop."""
     home = tmp_path_factory.mktemp("gateway")
     url = f"sqlite:///{home / 'anneal.db'}"
     upgrade(url)
