@@ -125,6 +125,17 @@ class Life:
             case _:
                 job.move("queued")
 
+    def fall_back(self, job_id, attempt, step):
+        """An attempt that cannot read its last checkpoint goes on from an earlier one, or from the start."""
+        job = self._held(job_id, attempt)
+        job.checkpoint = step
+        del job.points[step:]
+
+    def start_over(self, job_id, attempt):
+        """An attempt for which the batches were too large leaves its job to one with smaller ones."""
+        self._held(job_id, attempt).checkpoint = 0
+        self.end(job_id, attempt, "release")
+
     def reconcile(self):
         """Whether there was a round to do, and whether somebody waits after it."""
         if self.duty_until >= self.now:

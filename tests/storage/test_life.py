@@ -78,6 +78,11 @@ class Attempt:
     curves: CurveWriter
     measured: list[float] = field(default_factory=list)
     begun: bool = False
+    first: int = field(init=False)
+    """The step that it goes on from."""
+
+    def __post_init__(self):
+        self.first = self.claim.steps_done
 
     @property
     def key(self):
@@ -85,7 +90,7 @@ class Attempt:
 
     @property
     def steps_done(self):
-        return self.claim.steps_done + len(self.measured)
+        return self.first + len(self.measured)
 
     def train(self, steps):
         """Measure what only this attempt can have measured."""
@@ -98,9 +103,11 @@ class Attempt:
         if not self.measured:
             return None
         step = self.steps_done
-        kept = Checkpoint(step=step, created_at=now(), bytes=1, sha256=f"{step} of {self.key}", last=True)
         evaluated = ("evaluation", {"step": step})
-        return Report(step, {}, events=[evaluated], checkpoints=[kept] if saved else [])
+        return Report(step, {}, events=[evaluated], checkpoints=[self.checkpoint(step)] if saved else [])
+
+    def checkpoint(self, step):
+        return Checkpoint(step=step, created_at=now(), bytes=1, sha256=f"{step} of {self.key}", last=True)
 
 
 def outcome(work: Callable[[], object]) -> object:
@@ -201,6 +208,41 @@ class Machine(RuleBasedStateMachine):
         else:
             assert outcome(say) == outcome(lambda: self.life.end(*attempt.key, word))
 
+    @precondition(lambda self: self.attempts)
+    @rule(which=ONE_OF_THE_LAST, late=LATE, whole=st.booleans(), fails=MOSTLY_NOT)
+    def fall_back(self, which, late, whole, fails):
+        """The last checkpoint cannot be read; one that is half as old can, or none."""
+        attempt = self._worker(which, late)
+        if attempt.measured or self._begin(attempt) is LeaseLost:
+            return
+        step = attempt.first // 2 if whole else 0
+        kept = [attempt.checkpoint(step)] if step else []
+        given = (self.database, attempt.claim.lease, attempt.curves, kept, "it is damaged")
+        if fails:
+            with self._lost():
+                assert outcome(lambda: attempts.fall_back(*given)) in (Unavailable, LeaseLost)
+        real = outcome(lambda: attempts.fall_back(*given))
+        assert real == outcome(lambda: self.life.fall_back(*attempt.key, step))
+        if real is None:
+            attempt.first = step
+
+    @precondition(lambda self: self.attempts)
+    @rule(which=ONE_OF_THE_LAST, late=LATE, fails=MOSTLY_NOT)
+    def start_over(self, which, late, fails):
+        """The batches are too large for the memory; the job waits to be trained with smaller ones."""
+        attempt = self._worker(which, late)
+        job = self.life.jobs.get(attempt.key[0])
+        smaller = plan(job.priority, job.max_attempts) if job else plan(0, 1)
+
+        def say():
+            attempts.start_over(self.database, attempt.claim.lease, smaller, "out of memory")
+
+        if fails:
+            with self._lost():
+                assert outcome(say) in (Unavailable, LeaseLost)
+        else:
+            assert outcome(say) == outcome(lambda: self.life.start_over(*attempt.key))
+
     @rule(seconds=st.sampled_from([0.0, 1.0, LEASE / 2, LEASE + 1]), rounds=st.integers(0, 2))
     def pass_time(self, seconds, rounds):
         """Until somebody puts right what lies about, or two do at once, or nobody."""
@@ -269,7 +311,7 @@ class Machine(RuleBasedStateMachine):
         if fate == "answer lost":
             outcome(lambda: attempts.report(*report, copy.deepcopy(attempt.curves), news))
         saved_at = attempt.steps_done if news and saved else None
-        said = (attempt.claim.steps_done, attempt.measured, saved_at)
+        said = (attempt.first, attempt.measured, saved_at)
         real = outcome(lambda: attempts.report(*report, attempt.curves, news))
         assert real == outcome(lambda: self.life.tell(*attempt.key, *said))
 
