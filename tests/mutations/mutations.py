@@ -8,6 +8,10 @@ _LIFE = "tests/storage/test_life.py::test_a_job_lives_as_it_should_whatever_happ
 _ATTEMPTS = "tests/storage/test_attempts.py"
 _OWN = f"{_ATTEMPTS}::test_a_worker_that_claims_its_own_lost_job_does_not_hear_its_earlier_attempt"
 _FILES = "tests/training/test_files.py"
+_NEVER_PAUSES = (
+    "tests/worker/test_supervisor.py"
+    "::test_a_trainer_that_never_pauses_does_not_keep_its_job_from_being_reported_and_cancelled"
+)
 _RESUMED = "tests/training/test_checkpoint.py::test_a_run_may_be_left_at_any_event_and_nothing_is_told_twice"
 
 FENCING = (
@@ -57,6 +61,13 @@ FENCING = (
 )
 
 LEASES = (
+    Mutation(
+        "a trainer that never pauses is heard for ever, and nothing is reported meanwhile",
+        "worker/supervisor.py",
+        "self._ending is None and time.monotonic() < until and self._trainer",
+        "self._ending is None and self._trainer",
+        (_NEVER_PAUSES,),
+    ),
     Mutation(
         "lease ignored: a claim takes jobs that others have",
         "storage/order.py",

@@ -66,17 +66,17 @@ class Floor:
         dataset = datasets.get_dataset(self.database, MINE, uploaded) if uploaded else None
         return jobs.submit(self.database, MINE, make_plan(asked, dataset))[0]
 
-    def attempt(self) -> None:
-        """Train the next job, until its attempt ends."""
+    def attempt(self, work: str = TRAIN) -> None:
+        """Train the next job, or do other work in its place, until its attempt ends."""
         claim = attempts.claim(self.database, "wrk_1", ["default"], ["cpu"], self.settings.lease_seconds)
         assert claim is not None, "no job waits"
         slot = Slot(0, "cpu", self.threads)
-        Supervisor(self.database, self.artifacts, self.settings, self.draining, slot, claim, Child(TRAIN)).run()
+        Supervisor(self.database, self.artifacts, self.settings, self.draining, slot, claim, Child(work)).run()
 
     @contextmanager
-    def attempting(self) -> Iterator[threading.Thread]:
+    def attempting(self, work: str = TRAIN) -> Iterator[threading.Thread]:
         """Train the next job meanwhile; returns when its attempt has ended."""
-        thread = threading.Thread(target=self.attempt)
+        thread = threading.Thread(target=self.attempt, args=[work])
         thread.start()
         yield thread
         thread.join()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from storage.artifacts import FileArtifacts
 from storage.settings import Settings
 from tests.servers import is_alive, wait_until
 from tests.worker.floor import MINE, Floor, trainers
-from worker.process import Child
+from worker.process import Child, wait_until_warm
 from worker.supervisor import TRAIN
 
 LONG = {"epochs": 600, "evaluate_every_epochs": 50, "checkpoint_every_steps": 100}
@@ -86,6 +87,25 @@ class StoreThatHangs(FileArtifacts):
         silent = self.folder / "silent"
         os.mkfifo(silent)  # whoever opens it waits for a writer
         return silent
+
+
+class SlowStore(FileArtifacts):
+    """Files on a slow disk."""
+
+    def put(self, blocks):
+        time.sleep(0.3)
+        return super().put(blocks)
+
+
+def test_a_trainer_that_never_pauses_does_not_keep_its_job_from_being_reported_and_cancelled(floor):
+    floor = floor()
+    floor.artifacts = SlowStore(floor.artifacts.folder)
+    job = floor.submit()
+    wait_until_warm()
+    with floor.attempting("tests.worker.work:save_again_and_again"):  # to store all of them takes 45 s
+        wait_until(lambda: floor.checkpoints(job), 30, "a checkpoint")
+        jobs.cancel(floor.database, MINE, job.id)
+        wait_until(lambda: floor.look(job).state == "cancelled", 10, "the end")
 
 
 def test_data_that_never_come_end_the_job_as_stuck_once_its_attempts_are_used_up(floor):

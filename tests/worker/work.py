@@ -11,6 +11,7 @@ from ipaddress import ip_address
 import httpx
 
 from worker.fetcher import Internet, fetch
+from worker.messages import Saved
 from worker.network import PublicNetwork
 
 
@@ -31,6 +32,16 @@ def flood(line):
     print("\n".join(f"line {number}" for number in range(1_000_000)), flush=True)
     print("to stderr", file=sys.stderr, flush=True)
     line.send("done")
+
+
+def save_again_and_again(line):
+    """Write many checkpoints, and say so, without waiting for anything."""
+    folder = line.recv().folder
+    for steps_done in range(1, 151):
+        path = folder / f"{steps_done}.checkpoint"
+        path.write_bytes(bytes(steps_done))
+        line.send(Saved(path, steps_done))
+    line.recv()
 
 
 def fetch_from_this_machine(line):
