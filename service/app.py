@@ -48,12 +48,11 @@ from storage.database import Database
 from storage.garbage import keep_sweeping
 from storage.line import Line
 from storage.queue import Waker
-from storage.reconcile import reconcile
+from storage.reconcile import ROUND_SECONDS, reconcile
 from storage.settings import Settings
 
 log = structlog.get_logger()
 
-_RECONCILE_SECONDS = 2.0
 _UPLOADS = re.compile(r"/v1/datasets|/v1/(jobs|models)/[^/]+/predict")
 """The paths that take files."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -156,9 +155,9 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 def _reconcile(gateway: Gateway, stopped: threading.Event) -> None:
     """Put right what dead workers and lost messages left lying, for as long as the gateway runs."""
     owner = new_id("req")
-    while not stopped.wait(_RECONCILE_SECONDS):
+    while not stopped.wait(ROUND_SECONDS / 2):
         try:
-            reconcile(gateway.database, gateway.waker, owner, _RECONCILE_SECONDS)
+            reconcile(gateway.database, gateway.waker, owner, ROUND_SECONDS)
         except Unavailable as error:
             log.warning("database_away", error=error.detail)
         except Exception:  # one bad round must not end all later ones

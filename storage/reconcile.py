@@ -21,6 +21,9 @@ from storage.queue import Waker
 from storage.tables import JobRow, database_time
 from storage.workers import forget_lost
 
+ROUND_SECONDS = 1.0
+"""How often a round is done: a lost job is taken back so soon after its lease."""
+
 
 def reconcile(database: Database, waker: Waker, owner: str, every_seconds: float) -> bool:
     """Do one round, unless somebody did within `every_seconds`.

@@ -18,7 +18,7 @@ from storage.database import Database
 from storage.garbage import keep_sweeping
 from storage.logs import configure_logs
 from storage.queue import DATASETS, MODELS, Waker, celery_name, make_celery
-from storage.reconcile import reconcile
+from storage.reconcile import ROUND_SECONDS, reconcile
 from storage.scratch import sweep_scratch
 from storage.settings import Settings
 from storage.workers import WorkerIdentity
@@ -98,7 +98,7 @@ def run() -> None:
 def _beat(place: Workplace, identity: WorkerIdentity, lookout: Lookout) -> None:
     """Say that this worker is there, put right what others left lying, and look for work."""
     lease = place.settings.lease_seconds
-    every = min(2.0, lease / 4)
+    every = min(ROUND_SECONDS, lease / 4)
     waker = Waker(place.settings.broker)
     arrived = False
     while not place.draining.wait(every if arrived else _LOOK_SECONDS):
@@ -109,7 +109,7 @@ def _beat(place: Workplace, identity: WorkerIdentity, lookout: Lookout) -> None:
                 arrived = _arrive(place, identity, waker)
             else:
                 arrived = workers.stay(place.database, identity, lease)
-                reconcile(place.database, waker, identity.id, every)
+                reconcile(place.database, waker, identity.id, ROUND_SECONDS)
                 lookout.look()
         except Unavailable as error:
             log.warning("database_away", error=error.detail)
