@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 
 from training.data.arrays import ARRAYS, inspect_arrays
@@ -21,17 +22,17 @@ def read(line: Connection) -> None:
     except UnreadableTable as error:
         line.send(error.fault)
         return
-    save_arrays(reading.arrays, found.arrays)
     line.send(Found(found.rows, found.columns, found.warnings, found.preview, found.target))
 
 
 def _inspect(reading: Reading, tell: Callable[[int], None]) -> Inspection:
     asked = (reading.choices, reading.target)
+    keep = partial(save_arrays, reading.arrays)
     files = {file.name: file.path for file in reading.files}
     if len(files) < len(reading.files):
         raise UnreadableTable("same_name", "two of the files have the same name; give each its own")
     if reading.format in ARRAYS:
-        return inspect_arrays(files, reading.format, *asked, limits=reading.limits)
+        return inspect_arrays(files, reading.format, *asked, limits=reading.limits, keep=keep)
     if reading.format == "text":
-        return inspect_text(files, *asked, limits=reading.limits)
-    return inspect_tables(files, reading.format, *asked, limits=reading.limits, tell=tell)
+        return inspect_text(files, *asked, limits=reading.limits, keep=keep)
+    return inspect_tables(files, reading.format, *asked, limits=reading.limits, tell=tell, keep=keep)

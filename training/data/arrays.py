@@ -25,7 +25,7 @@ from training.data.image_files import read_images
 from training.data.images import lay_out
 from training.data.raw import RawTable
 from training.data.refusal import Limits, UnreadableTable
-from training.data.tables import Inspection, describe
+from training.data.tables import Inspection, Keep, describe
 
 _BLOCK = 1 << 20
 Named = tuple[dict[str, np.ndarray], list[Fault]]
@@ -38,6 +38,7 @@ def inspect_arrays(
     choices: Sequence[ColumnChoice] = (),
     target: str | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    keep: Keep = lambda _: None,
 ) -> Inspection:
     """Read files of arrays and infer what their columns hold.
 
@@ -47,11 +48,12 @@ def inspect_arrays(
         choices: what a person said of some columns; it wins over what is inferred.
         target: the column to predict, where it is not the array `y`.
         limits: what the files have to keep.
+        keep: what becomes of the arrays.
 
     Raises:
         UnreadableTable: when they cannot be used, or a choice does not fit them.
     """
-    return describe(read_arrays(UploadedArrays(files, choices, target, limits), format), choices, target)
+    return describe(read_arrays(UploadedArrays(files, choices, target, limits), format), choices, target, keep)
 
 
 @dataclass(frozen=True)

@@ -67,11 +67,14 @@ class ColumnReading:
         """The column as the dataset will show it.
 
         Raises:
-            UnreadableTable: when what shall stand in for a missing value does not fit its type.
+            UnreadableTable: when what shall stand in for a missing value does not fit its type, or a number is not
+                finite.
         """
         said, role = self._choice.said, self._choice.role
         if said.missing in ("mean", "median") and self.type == "category":
             raise UnreadableTable("not_numeric", no_mean(said), f"{self._choice.pointer}/missing")
+        if self.type == "numeric":
+            self._refuse_infinite()
         return Column(
             name=self.name,
             type=self.type,
@@ -227,6 +230,8 @@ class ColumnReading:
                 "as category",
                 f"{self._choice.pointer}/type",
             )
+
+    def _refuse_infinite(self) -> None:
         if self._summary and None in (self._summary.minimum, self._summary.maximum):
             infinite = self.numbers.is_infinite().fill_null(value=False)
             raise UnreadableTable(

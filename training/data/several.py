@@ -14,7 +14,7 @@ from training.data.plain import joined
 from training.data.raw import RawTable
 from training.data.reading import read
 from training.data.refusal import Limits, UnreadableTable
-from training.data.tables import Inspection, describe
+from training.data.tables import Inspection, Keep, describe
 
 _SPLIT = "split"
 
@@ -27,6 +27,7 @@ def inspect_tables(
     *,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     tell: Callable[[int], None] = lambda _: None,
+    keep: Keep = lambda _: None,
 ) -> Inspection:
     """Read files of the same columns as one table, row after row in the order of the files.
 
@@ -40,13 +41,14 @@ def inspect_tables(
         target: the column to predict.
         limits: what the files have to keep together.
         tell: hears how many rows have been read.
+        keep: what becomes of the arrays.
 
     Raises:
         UnreadableTable: when one cannot be used, columns do not agree, or a choice does not fit them.
     """
     if len(files) == 1:
-        return describe(read(next(iter(files.values())), format, limits, tell), choices, target)
-    return describe(_joined(_read(files, format, limits, tell)), choices, target)
+        return describe(read(next(iter(files.values())), format, limits, tell), choices, target, keep)
+    return describe(_joined(_read(files, format, limits, tell)), choices, target, keep)
 
 
 def _read(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -25,7 +26,12 @@ from training.data.refusal import Limits, UnreadableTable
 from training.data.warnings import warn
 from training.files import write_whole
 
-__all__ = ["MISSING", "Inspection", "UnreadableTable", "describe", "inspect", "load_arrays", "save_arrays"]
+__all__ = ["MISSING", "Inspection", "Keep", "UnreadableTable", "describe", "inspect", "load_arrays", "save_arrays"]
+
+Keep: TypeAlias = Callable[[Mapping[str, np.ndarray]], object]
+"""Is given the arrays of an inspection as soon as they are known, and writes them while the columns are described."""
+
+Reading: TypeAlias = ColumnReading | ArrayReading
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ def inspect(
     *,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     tell: Callable[[int], None] = lambda _: None,
+    keep: Keep = lambda _: None,
 ) -> Inspection:
     """Read a file and infer what its columns hold.
 
@@ -66,44 +73,40 @@ def inspect(
         target: the column to predict.
         limits: what the file has to keep.
         tell: hears how many rows have been read.
+        keep: what becomes of the arrays.
 
     Raises:
         UnreadableTable: when the file cannot be used, or a choice does not fit it.
     """
-    return describe(read(path, format, limits, tell), choices, target)
+    return describe(read(path, format, limits, tell), choices, target, keep)
 
 
-def describe(table: RawTable, choices: Sequence[ColumnChoice] = (), target: str | None = None) -> Inspection:
+def describe(
+    table: RawTable, choices: Sequence[ColumnChoice] = (), target: str | None = None, keep: Keep = lambda _: None
+) -> Inspection:
     """Infer what the columns of a table hold; arguments and errors as of `inspect`."""
     names = [*table.arrays, *table.columns]
     chosen = _match(choices, target, names)
     said = _with_roles(chosen, table.roles)
 
-    def look(name: str) -> _Looked:
+    def look(name: str) -> tuple[Reading, np.ndarray | None, pl.Series]:
         reading = _reading(table, name, said.get(name, Choice(ColumnChoice(name=name))))
-        return _Looked(reading.describe(), reading.array, reading.shown)
+        return reading, reading.array, reading.shown
 
-    with ThreadPoolExecutor() as pool:  # polars and numpy count without Python's lock
-        looked = list(pool.map(look, names))
+    with ThreadPoolExecutor() as pool:  # polars and numpy work without Python's lock
+        readings, found, shown = zip(*pool.map(look, names), strict=True)
+        arrays = {name: array for name, array in zip(names, found, strict=True) if array is not None}
+        kept = pool.submit(keep, arrays)
+        described = [*pool.map(_described, readings)]
+        kept.result()
     rows = len(table.row_numbers)
-    described = [column.described for column in looked]
-    arrays = {column.described.name: column.array for column in looked if column.array is not None}
     return Inspection(
         rows=rows,
         columns=described,
         warnings=[*table.warnings, *warn(described, rows), *leakage_suspects(described, arrays)],
-        preview=Preview(columns=names, rows=_rows([column.shown for column in looked])),
+        preview=Preview(columns=names, rows=_rows(shown)),
         arrays=arrays,
     )
-
-
-@dataclass(frozen=True)
-class _Looked:
-    """What is kept of a column once it was looked at."""
-
-    described: Column
-    array: np.ndarray | None
-    shown: pl.Series
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -152,10 +155,14 @@ def _with_roles(chosen: Mapping[str, Choice], roles: Mapping[str, Role]) -> dict
     return completed
 
 
-def _reading(table: RawTable, name: str, choice: Choice) -> ColumnReading | ArrayReading:
+def _reading(table: RawTable, name: str, choice: Choice) -> Reading:
     return (
         ArrayReading(name, table.arrays[name], choice) if name in table.arrays else ColumnReading(table, name, choice)
     )
+
+
+def _described(reading: Reading) -> Column:
+    return reading.describe()
 
 
 def _rows(columns: Sequence[pl.Series]) -> list[list[float | str | None]]:

@@ -12,7 +12,7 @@ import numpy as np
 from api_schemas.datasets import Column, ColumnChoice, ColumnStats, Preview
 from api_schemas.splits import file_part
 from training.data.refusal import Limits, UnreadableTable
-from training.data.tables import Inspection
+from training.data.tables import Inspection, Keep
 
 LARGEST_TEXT = 100_000_000
 """In bytes; a run holds eight times as much, as tokens."""
@@ -35,6 +35,7 @@ def inspect_text(
     target: str | None = None,
     *,
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    keep: Keep = lambda _: None,
 ) -> Inspection:
     """Read files as one text, one after the other, and count its characters.
 
@@ -43,6 +44,7 @@ def inspect_text(
         choices: what a person said of its columns; it has but one, of which there is nothing to say.
         target: the column to predict; a text has none.
         limits: what the files have to keep together.
+        keep: what becomes of the bytes.
 
     Returns:
         As many rows as characters, one column, and its bytes as the array `text`.
@@ -64,13 +66,15 @@ def inspect_text(
         categories=sorted(counts),
         counts=[counts[character] for character in sorted(counts)],
     )
+    arrays = {_COLUMN: np.frombuffer(text.encode(), np.uint8)}
+    keep(arrays)
     lines = text[: _PREVIEW_LINES * _SHOWN_CHARACTERS].splitlines()[:_PREVIEW_LINES]
     return Inspection(
         rows=len(text),
         columns=[Column(name=_COLUMN, type="tokens", role="feature", stats=stats)],
         warnings=[],
         preview=Preview(columns=[_COLUMN], rows=[[line[:_SHOWN_CHARACTERS]] for line in lines]),
-        arrays={_COLUMN: np.frombuffer(text.encode(), np.uint8)},
+        arrays=arrays,
     )
 
 
