@@ -39,6 +39,7 @@ class Child:
         self._log_start = 0
         self._deaths = 0
         self._restart_at: float | None = None
+        self._stopped_at: float | None = None
 
     @property
     def pid(self) -> int:
@@ -80,6 +81,15 @@ class Child:
             raise CannotStart(f"cannot start the {self.name}: {error}") from error
         self._started_at = time.monotonic()
         self._restart_at = None
+
+    def end_if_stopped(self, seconds: float) -> None:
+        """Kill it where a signal has stopped it for so long: inside a transaction it keeps everybody from writing."""
+        if self._process is None or self.returncode is not None or not _is_stopped(self._process.pid):
+            self._stopped_at = None
+        elif self._stopped_at is None:
+            self._stopped_at = time.monotonic()
+        elif time.monotonic() - self._stopped_at > seconds:
+            self.kill()
 
     def revive(self) -> None:
         """Start it again where it has ended, after a pause that doubles with every quick death; returns at once.
@@ -136,3 +146,7 @@ class Child:
         """How it ended and the end of its log, for people."""
         said = self.tail()
         return f"the {self.name} ended with code {self.returncode}" + (f"; {self.log} ends:\n{said}" if said else "")
+
+
+def _is_stopped(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None

@@ -93,7 +93,7 @@ class Supervisor:
             self._wait_for("worker", lambda: worker_is_online(database, pid))
 
     def wait(self) -> int:
-        """Start again what ends, until a signal comes or a process keeps dying.
+        """Start again what ends or stays stopped, until a signal comes or a process keeps dying.
 
         Returns:
             The exit code: 0 after a signal, 1 after a process was given up, which stderr then says.
@@ -102,6 +102,7 @@ class Supervisor:
             while True:
                 time.sleep(_POLL_SECONDS)
                 for child in self._children.values():
+                    child.end_if_stopped(self.settings.lease_seconds)
                     child.revive()
         except KeyboardInterrupt:
             return 0

@@ -203,6 +203,18 @@ def test_a_process_that_is_killed_is_started_again(up: Callable[..., Up], tmp_pa
     wait_until(lambda: httpx.get(f"{anneal.url}/v1/jobs/{job}").json()["state"] == "succeeded", 60, "the job")
 
 
+def test_a_worker_that_stays_stopped_is_replaced(up: Callable[..., Up], tmp_path: Path) -> None:
+    anneal = up(tmp_path / "home", ANNEAL_LEASE_SECONDS="2")
+    anneal.wait_until_ready()
+    stopped = next(pid for pid in descendants(anneal.process.pid) if runs(pid, "worker"))
+
+    os.kill(stopped, signal.SIGSTOP)
+
+    wait_until(lambda: not is_alive(stopped), 20, "the end of the stopped worker")
+    job = submit(anneal.url)
+    wait_until(lambda: httpx.get(f"{anneal.url}/v1/jobs/{job}").json()["state"] == "succeeded", 60, "the job")
+
+
 def runs(pid: int, program: str) -> bool:
     try:
         words = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").split()

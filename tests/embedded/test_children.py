@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,28 @@ def test_a_child_that_ends_is_started_again(tmp_path: Path) -> None:
 
     assert child.returncode is None
     child.kill()
+
+
+def test_a_child_that_stays_stopped_is_killed_and_one_that_goes_on_is_not(tmp_path: Path) -> None:
+    child = make(tmp_path, "import time; time.sleep(600)")
+    child.start()
+    child.signal(signal.SIGSTOP)
+    look_on(child, 0.5)
+    child.signal(signal.SIGCONT)
+    look_on(child, 1.5)
+    assert child.returncode is None
+
+    child.signal(signal.SIGSTOP)
+    look_on(child, 1.5)
+    assert child.returncode == -signal.SIGKILL
+
+
+def look_on(child: Child, seconds: float) -> None:
+    """As a supervisor does that allows a second."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        child.end_if_stopped(1.0)
+        time.sleep(0.05)
 
 
 def test_a_child_that_keeps_dying_is_given_up_with_the_end_of_its_log(
