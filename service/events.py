@@ -22,7 +22,8 @@ from storage.jobs import get_events
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["events"], responses=documented(404))
 
 HEARTBEAT_SECONDS = 15.0
-_BATCH = 500
+_BATCH = 100
+"""Events that are read and sent at a time: so many are in memory for each listener that catches up."""
 
 After = Annotated[int | None, Query(ge=0, le=2**62, description="Only events with a higher id.")]
 
@@ -75,9 +76,9 @@ async def _stream(gateway: Gateway, project: str, job: Job, after: int) -> Async
             continue
         except NotFound:  # it was deleted; whoever comes back hears that
             return
-        for event in events:
-            after = event.id
-            yield _message(event.type, {"at": event.model_dump(mode="json")["at"], **event.data}, event.id)
+        if events:
+            after = events[-1].id
+            yield "".join(_told(event) for event in events)
         if len(events) == _BATCH:
             continue
         if job.terminal:
@@ -89,6 +90,10 @@ async def _stream(gateway: Gateway, project: str, job: Job, after: int) -> Async
             if gateway.watch.closing:
                 return
             yield ": still here\n\n"
+
+
+def _told(event: Event) -> str:
+    return _message(event.type, {"at": event.model_dump(mode="json")["at"], **event.data}, event.id)
 
 
 def _message(kind: str, data: dict[str, str | int | float | None], number: int | None = None) -> str:
