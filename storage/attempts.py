@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Dataset
@@ -70,6 +70,8 @@ class Report:
     events: Sequence[tuple[str, Data]] = ()
     checkpoints: Sequence[Checkpoint] = ()
     """All that are kept now, oldest first, where there is a new one."""
+    told: int = 0
+    """How many events the attempt reported before, as far as it was answered."""
 
 
 def claim(
@@ -100,7 +102,7 @@ def claim(
             return None
         job.attempt += 1
         job.worker_id = worker_id
-        job.not_before = None
+        job.not_before, job.told = None, 0
         job.started_at = job.started_at or now()
         steps_done = job.checkpoints[-1].step if job.checkpoints else 0
         job.step = steps_done
@@ -134,7 +136,7 @@ def begin(database: Database, lease: Lease, curves: CurveWriter, steps_done: int
 
 
 def report(database: Database, lease: Lease, curves: CurveWriter, news: Report | None) -> JobState:
-    """Renew the lease and store what is new, in one transaction.
+    """Renew the lease and store what is new, in one transaction; what was stored and not answered is not stored twice.
 
     Args:
         database: where it goes.
@@ -151,9 +153,8 @@ def report(database: Database, lease: Lease, curves: CurveWriter, news: Report |
     with database.write() as session:
         state, last = _renew(session, lease, **_changes(news))
         curves.write(session)
-        happened = news.events if news else ()
-        for number, (kind, data) in enumerate(happened, start=last - len(happened) + 1):
-            session.add(EventRow(job_id=lease.job_id, number=number, type=kind, at=now(), data=data))
+        if news and news.events:
+            _add_events(session, lease.job_id, news.events, last)
     curves.written()
     return state
 
@@ -331,14 +332,24 @@ def _renew(session: Session, lease: Lease, **changes: Any) -> tuple[JobState, in
     return found.state, found.events
 
 
+def _add_events(session: Session, job_id: str, events: Sequence[tuple[str, Data]], last: int) -> None:
+    """Add those of an attempt's events that are not there yet, up to a job's last number."""
+    before = session.scalar(select(func.max(EventRow.number)).where(EventRow.job_id == job_id)) or 0
+    fresh = events[len(events) - (last - before) :]
+    for number, (kind, data) in enumerate(fresh, start=before + 1):
+        session.add(EventRow(job_id=job_id, number=number, type=kind, at=now(), data=data))
+
+
 def _changes(news: Report | None) -> dict[str, Any]:
     if news is None:
         return {}
+    told = news.told + len(news.events)
     changes: dict[str, Any] = {
         "version": JobRow.version + 1,
         "step": news.steps_done,
         "metrics": dict(news.metrics),
-        "events": JobRow.events + len(news.events),
+        "events": JobRow.events + (told - JobRow.told),
+        "told": told,
     }
     if news.samples_per_second is not None:
         changes["samples_per_second"] = news.samples_per_second

@@ -170,6 +170,8 @@ class JobRow(Owned, Table):
     finished_at: Mapped[datetime | None]
     events: Mapped[int] = mapped_column(default=0)
     """How many events it has had: the number of the last one."""
+    told: Mapped[int] = mapped_column(default=0)
+    """How many of them its last attempt has reported."""
 
     attempt: Mapped[int] = mapped_column(default=0)
     """Fencing token: grows with every claim, and every write of an attempt names it."""

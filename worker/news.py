@@ -41,6 +41,7 @@ class News:
         self._metrics = dict(claim.metrics)
         self._samples_per_second: float | None = None
         self._events: list[tuple[str, Data]] = []
+        self._told = 0
         self._saved = False
         self._fresh = False
         self._full = False
@@ -99,10 +100,12 @@ class News:
         if not self._fresh:
             return None
         kept = self.checkpoints if self._saved else ()
-        return Report(self._steps_done, self._metrics, self._samples_per_second, tuple(self._events), kept)
+        events, told = tuple(self._events), self._told
+        return Report(self._steps_done, self._metrics, self._samples_per_second, events, kept, told)
 
     def reported(self) -> None:
         """It was stored."""
+        self._told += len(self._events)
         self._events, self._saved, self.unreported, self._fresh = [], False, 0, False
 
     def _happened(self, kind: str, data: Data) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import httpx
 from sqlalchemy import select
@@ -49,6 +50,10 @@ def faults_of_life(order: Order, log: Sequence[Happened]) -> Iterator[str]:
     states = [event.state for event in log if event.kind == "state"]
     if [event.number for event in log] != list(range(1, len(log) + 1)):
         yield f"{order.job_id}: its events are not numbered one by one"
+    for attempt in _attempts(log):
+        evaluations = [event.step for event in attempt if event.kind == "evaluation"]
+        if len(set(evaluations)) < len(evaluations):
+            yield f"{order.job_id}: an attempt told an evaluation twice"
     ends = [state for state in states if state in TERMINAL]
     if len(ends) != 1 or states[-1] not in TERMINAL:
         yield f"{order.job_id}: its states were {', '.join(states)}"
@@ -56,6 +61,12 @@ def faults_of_life(order: Order, log: Sequence[Happened]) -> Iterator[str]:
         yield f"{order.job_id}: {ends[0]}, and its customer wished to {order.wish}"
     elif order.end not in (None, ends[0]):
         yield f"{order.job_id}: its customer saw {order.end}, and it {ends[0]}"
+
+
+def _attempts(log: Sequence[Happened]) -> list[Sequence[Happened]]:
+    """The events of each attempt."""
+    begins = [place for place, event in enumerate(log) if event.kind == "attempt"]
+    return [log[begin:end] for begin, end in pairwise([*begins, len(log)])]
 
 
 def faults_of_curves(order: Order, series: Series, reference: Series, succeeded: bool) -> Iterator[str]:

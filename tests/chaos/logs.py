@@ -26,6 +26,8 @@ class Happened:
     """For that state."""
     worker: str
     """Of an attempt."""
+    step: int | None = None
+    """At which it happened."""
 
 
 Logs = Mapping[str, Sequence[Happened]]
@@ -38,5 +40,5 @@ def read_logs(database: Database) -> Logs:
     with database.read() as session:
         for row in session.scalars(select(EventRow).order_by(EventRow.job_id, EventRow.number)):
             about = (str(row.data.get(name, "")) for name in ("state", "reason", "worker"))
-            logs[row.job_id].append(Happened(row.at.timestamp(), row.number, row.type, *about))
+            logs[row.job_id].append(Happened(row.at.timestamp(), row.number, row.type, *about, row.data.get("step")))
     return logs

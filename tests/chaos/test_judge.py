@@ -67,6 +67,16 @@ def test_a_missing_event_is_found_and_a_whole_life_is_right():
     assert list(faults_of_life(order(), [right[0], right[2]]))
 
 
+def test_what_an_attempt_told_twice_is_found_and_another_attempt_may_tell_it_again():
+    def told(*kinds):
+        about = [(kind, "", 30 if kind == "evaluation" else None) for kind in kinds]
+        middle = [Happened(101.0, at, kind, state, "", "", step) for at, (kind, state, step) in enumerate(about, 2)]
+        return [*log_of("queued"), *middle, *log_of("succeeded", number=len(middle) + 2)]
+
+    assert list(faults_of_life(order(), told("attempt", "evaluation", "evaluation")))
+    assert not list(faults_of_life(order(), told("attempt", "evaluation", "attempt", "evaluation")))
+
+
 def test_an_end_that_is_not_what_its_customer_saw_is_found():
     assert list(faults_of_life(order(end="cancelled"), log_of("queued", "running", "succeeded")))
 

@@ -52,6 +52,13 @@ FENCING = (
         (_LIFE,),
     ),
     Mutation(
+        "what was stored and not answered is written again",
+        "storage/attempts.py",
+        "JobRow.events + (told - JobRow.told)",
+        "JobRow.events + len(news.events)",
+        (_LIFE,),
+    ),
+    Mutation(
         "an attempt writes behind what the one before it measured too much",
         "storage/attempts.py",
         "        curves.rewind(session, steps_done)\n",

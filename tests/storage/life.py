@@ -28,6 +28,8 @@ class Job:
     checkpoint: int = 0
     points: list[float] = field(default_factory=list)
     """Its curve: the value of each step so far."""
+    told: list[int] = field(default_factory=list)
+    """The steps of the evaluations that were reported."""
 
     @property
     def state(self):
@@ -105,6 +107,8 @@ class Life:
     def tell(self, job_id, attempt, first_step, points, checkpoint):
         """What an attempt has measured since its first step, and where it can be taken up. Returns the state."""
         job = self._renewed(job_id, attempt)
+        if points:
+            job.told.append(first_step + len(points))
         job.points[first_step:] = points
         job.checkpoint = checkpoint or job.checkpoint
         return job.state

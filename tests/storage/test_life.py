@@ -78,6 +78,7 @@ class Attempt:
     curves: CurveWriter
     measured: list[float] = field(default_factory=list)
     begun: bool = False
+    told: int = 0
     first: int = field(init=False)
     """The step that it goes on from."""
 
@@ -104,7 +105,8 @@ class Attempt:
             return None
         step = self.steps_done
         evaluated = ("evaluation", {"step": step})
-        return Report(step, {}, events=[evaluated], checkpoints=[self.checkpoint(step)] if saved else [])
+        kept = [self.checkpoint(step)] if saved else []
+        return Report(step, {}, events=[evaluated], told=self.told, checkpoints=kept)
 
     def checkpoint(self, step):
         return Checkpoint(step=step, created_at=now(), bytes=1, sha256=f"{step} of {self.key}", last=True)
@@ -314,6 +316,8 @@ class Machine(RuleBasedStateMachine):
         said = (attempt.first, attempt.measured, saved_at)
         real = outcome(lambda: attempts.report(*report, attempt.curves, news))
         assert real == outcome(lambda: self.life.tell(*attempt.key, *said))
+        if news and real is not LeaseLost:
+            attempt.told += 1
 
     def _begin(self, attempt):
         if attempt.begun:
@@ -367,6 +371,7 @@ def _check(row, job, log, steps, values):
     numbers, kinds, details = zip(*log, strict=True)
     states = [detail["state"] for kind, detail in zip(kinds, details, strict=True) if kind == "state"]
     assert states == job.states
+    assert [detail["step"] for kind, detail in zip(kinds, details, strict=True) if kind == "evaluation"] == job.told
     assert not TERMINAL & set(states[:-1])
     assert (row.state, row.attempt, row.failures) == (job.state, job.attempt, job.failures)
     assert (row.lease_until, row.not_before) == (job.lease_until, job.not_before)
