@@ -95,11 +95,12 @@ class Training(Schema):
     precision: matrices are multiplied in 16 bits, about twice as fast on a GPU or a processor made for it and much
     slower on others, while weights, loss, metrics and predictions stay float32. `float16` has more digits and less
     range, for GPUs that are older than bfloat16: its loss is scaled, and a step whose gradient overflows is skipped."""
-    engine: Literal["eager", "compiled"] = "eager"
-    """How the steps are computed: operation by operation, or by programs that the worker makes of the network with
-    torch.compile, seconds to minutes for each size of batch, less where it has compiled the same network before: for
-    long runs. Numbers differ from eager's in the last digits, and dropout draws others. Evaluations and predictions
-    are always eager."""
+    engine: Literal["auto", "eager", "compiled"] = "auto"
+    """How the steps are computed. `eager` takes the gradient by PyTorch's autograd, operation by operation. `auto` does
+    without autograd where it knows the network's layers, with the same bits, several times as fast for a small network,
+    and is eager elsewhere. `compiled` runs programs that the worker makes of the network with torch.compile, seconds to
+    minutes for each size of batch, less where it has compiled the same network before: for long runs. Its numbers
+    differ from eager's in the last digits, and dropout draws others. Evaluations and predictions are always eager."""
     activation_checkpointing: bool = False
     """Whether to keep only what enters every few layers and to compute the rest again for the gradient: memory of deep
     networks grows with the root of their depth, a step takes about a third longer, and no number changes."""
@@ -163,6 +164,9 @@ class Resources(Schema):
     preemptible: bool = False
     """Whether it makes way for a job of higher priority that finds no free worker: it writes a checkpoint, waits, and
     goes on from there; what comes out is the same."""
+    fuse: bool = True
+    """Whether it may be trained together with other jobs of the same network and data, where that makes all of them
+    faster; what comes out is the same."""
     max_seconds: Annotated[float, Gt(0), Le(2_592_000)] = 3600.0
     """Longest time one attempt may run."""
     max_silent_seconds: Annotated[float, Gt(0), Le(2_592_000)] = 600.0

@@ -35,6 +35,11 @@ class CheckpointDue:
     """Number of optimizer steps done."""
 
 
+@dataclass(frozen=True)
+class Ended:
+    """The run has come to its end; all of it has been told."""
+
+
 Happening = Points | Evaluation | CheckpointDue
 
 
