@@ -6,7 +6,9 @@ Every write names the attempt as a fencing token. Where it matches no row the wo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Select, func, select, update
@@ -14,10 +16,12 @@ from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Dataset
 from api_schemas.jobs import HELD, Checkpoint, Environment, JobError, JobSpec, JobState, Plan, Summary
-from storage import environments
+from storage import endings, environments
+from storage.companions import Room, companions
 from storage.curves import CurveWriter
 from storage.database import Database, now
 from storage.datasets import dataset_of
+from storage.endings import Ending
 from storage.events import Data, move, record
 from storage.order import in_order
 from storage.quotas import take_turns_claiming
@@ -74,6 +78,21 @@ class Report:
     """How many events the attempt reported before, as far as it was answered."""
 
 
+@dataclass(frozen=True)
+class Word:
+    """What an attempt has to say, to be stored."""
+
+    lease: Lease
+    curves: CurveWriter
+    """With the points since the last report."""
+    news: Report | None = None
+    """The rest; None for a mere sign of life."""
+    environment: Environment | None = None
+    """What it runs on, where that was not yet stored."""
+    ending: Ending | None = None
+    """What becomes of the job, where the attempt is over."""
+
+
 def claim(
     database: Database,
     worker_id: str,
@@ -82,46 +101,75 @@ def claim(
     lease_seconds: float,
     most_running: int | None = None,
 ) -> Claim | None:
-    """Take the best job that this worker can run: by priority, then fair between projects, then age.
+    """Take the best job that this worker can run, alone; `claim_together` without room for others."""
+    claims = claim_together(database, worker_id, queues, devices, lease_seconds, most_running)
+    return claims[0] if claims else None
+
+
+def claim_together(
+    database: Database,
+    worker_id: str,
+    queues: Sequence[str],
+    devices: Sequence[str],
+    lease_seconds: float,
+    most_running: int | None = None,
+    room: Room | None = None,
+) -> list[Claim]:
+    """Take the best job that this worker can run, and those that are to be trained with it.
+
+    By priority, then fair between projects, then age.
 
     Args:
         database: where the jobs are.
         worker_id: who asks.
         queues: that it serves.
-        devices: what a job can run on here, such as `cuda` and `cpu`; one that asks for none can always.
-        lease_seconds: for how long it is taken without a word.
+        devices: what a job can run on here, such as `cuda` and `cpu`, the slot's own first; one that asks for none can
+            always.
+        lease_seconds: for how long they are taken without a word.
         most_running: most jobs of a project that workers may have.
+        room: for how many; None for one.
 
     Returns:
-        The job, or None where nothing waits.
+        The jobs, the best first; none where nothing waits.
     """
     with database.write() as session:
         take_turns_claiming(session, most_running)
-        job = _best_readable(session, in_order(queues, devices, most_running))
-        if job is None:
-            return None
-        job.attempt += 1
-        job.worker_id = worker_id
-        job.not_before, job.told = None, 0
-        job.started_at = job.started_at or now()
-        steps_done = job.checkpoints[-1].step if job.checkpoints else 0
-        job.step = steps_done
-        record(session, job, "attempt", {"attempt": job.attempt, "worker": worker_id, "from_step": steps_done})
-        move(session, job, "running", f"attempt {job.attempt} trains {_origin(steps_done)}")
+        best = _best_readable(session, in_order(queues, devices, most_running))
+        if best is None:
+            return []
+        others = companions(session, best, worker_id, devices[0], room, most_running) if room else ()
+        found = [best, *_readable(session, others)]
+        for job in found:
+            _take(session, job, worker_id, room.slot if room else None)
         session.flush()
-        session.execute(_of(job.id).values(lease_until=database_time() + lease_seconds))
-        dataset = session.get(DatasetRow, job.dataset_id) if job.dataset_id else None
-        return Claim(
-            lease=Lease(job.id, job.attempt, worker_id, lease_seconds),
-            spec=job.spec,
-            dataset=dataset_of(dataset) if dataset else None,
-            arrays_sha256=dataset.arrays_sha256 if dataset else None,
-            init_sha256=job.init_sha256,
-            steps_done=steps_done,
-            rows_per_step=job.train_rows * job.spec.training.epochs / job.total_steps,
-            metrics=job.metrics,
-            checkpoints=job.checkpoints,
-        )
+        until = database_time() + lease_seconds
+        session.execute(_of(*(job.id for job in found)).values(lease_until=until))
+        return [_claim(session, job, Lease(job.id, job.attempt, worker_id, lease_seconds)) for job in found]
+
+
+def _take(session: Session, job: JobRow, worker_id: str, slot: int | None) -> None:
+    job.attempt += 1
+    job.worker_id, job.slot = worker_id, slot
+    job.not_before, job.told = None, 0
+    job.started_at = job.started_at or now()
+    job.step = job.checkpoints[-1].step if job.checkpoints else 0
+    record(session, job, "attempt", {"attempt": job.attempt, "worker": worker_id, "from_step": job.step})
+    move(session, job, "running", f"attempt {job.attempt} trains {_origin(job.step)}")
+
+
+def _claim(session: Session, job: JobRow, lease: Lease) -> Claim:
+    dataset = session.get(DatasetRow, job.dataset_id) if job.dataset_id else None
+    return Claim(
+        lease=lease,
+        spec=job.spec,
+        dataset=dataset_of(dataset) if dataset else None,
+        arrays_sha256=dataset.arrays_sha256 if dataset else None,
+        init_sha256=job.init_sha256,
+        steps_done=job.step,
+        rows_per_step=job.train_rows * job.spec.training.epochs / job.total_steps,
+        metrics=job.metrics,
+        checkpoints=job.checkpoints,
+    )
 
 
 def begin(database: Database, lease: Lease, curves: CurveWriter, steps_done: int) -> None:
@@ -136,13 +184,7 @@ def begin(database: Database, lease: Lease, curves: CurveWriter, steps_done: int
 
 
 def report(database: Database, lease: Lease, curves: CurveWriter, news: Report | None) -> JobState:
-    """Renew the lease and store what is new, in one transaction; what was stored and not answered is not stored twice.
-
-    Args:
-        database: where it goes.
-        lease: that the attempt holds.
-        curves: with the points since the last report.
-        news: the rest; None for a mere sign of life.
+    """Renew the lease and store what is new, as `report_together` does.
 
     Returns:
         The job's state, so that the attempt learns when it shall cancel or pause.
@@ -150,13 +192,59 @@ def report(database: Database, lease: Lease, curves: CurveWriter, news: Report |
     Raises:
         LeaseLost: another attempt has the job.
     """
-    with database.write() as session:
-        state, last = _renew(session, lease, **_changes(news))
-        curves.write(session)
-        if news and news.events:
-            _add_events(session, lease.job_id, news.events, last)
-    curves.written()
+    (state,) = report_together(database, [Word(lease, curves, news)])
+    if state is None:
+        raise LeaseLost(lease.job_id)
     return state
+
+
+def report_together(database: Database, words: Sequence[Word]) -> Sequence[JobState | None]:
+    """Renew leases and store what is new, in one transaction; what was stored and not answered is not stored twice.
+
+    Args:
+        database: where it goes.
+        words: of attempts that train together.
+
+    Returns:
+        For each the job's state, so that the attempt learns when it shall cancel or pause; None where another attempt
+        has the job, of which nothing is stored.
+    """
+    with database.write() as session:
+        states: list[JobState | None] = [_store(session, word) for word in words]
+    for word, state in zip(words, states, strict=True):
+        if state is not None:
+            word.curves.written()
+    return states
+
+
+def _store(session: Session, word: Word) -> JobState | None:
+    try:
+        if word.environment:
+            _describe(session, _held(session, word.lease), word.environment)
+            session.flush()
+        state, last = _renew(session, word.lease, **_changes(word.news))
+    except LeaseLost:
+        return None
+    word.curves.write(session)
+    if word.news and word.news.events:
+        _add_events(session, word.lease.job_id, word.news.events, last)
+    return _end(session, word.lease, word.ending).state if word.ending else state
+
+
+def end(database: Database, lease: Lease, ending: Ending) -> None:
+    """Let the job go.
+
+    Raises:
+        LeaseLost: another attempt has the job.
+    """
+    with database.write() as session:
+        _end(session, lease, ending)
+
+
+def _end(session: Session, lease: Lease, ending: Ending) -> JobRow:
+    job = _held(session, lease)
+    ending(session, job)
+    return job
 
 
 def describe(database: Database, lease: Lease, environment: Environment) -> None:
@@ -166,17 +254,20 @@ def describe(database: Database, lease: Lease, environment: Environment) -> None
         LeaseLost: another attempt has the job.
     """
     with database.write() as session:
-        job = _held(session, lease)
-        before = job.environment if job.step else None
-        changed = before is not None and environments.differ(before, environment)
-        if changed or before is None:  # what an earlier attempt was warned of is overtaken
-            job.warnings = [advice for advice in job.warnings if advice.code != environments.CHANGED]
-        if before and changed:
-            advice = environments.warning(before, environment, job.step)
-            job.warnings = [*job.warnings, advice]
-            record(session, job, "warning", {"code": advice.code, "step": job.step, "message": advice.message})
-        job.environment = environments.joined(before, environment) if before else environment
-        job.version += 1
+        _describe(session, _held(session, lease), environment)
+
+
+def _describe(session: Session, job: JobRow, environment: Environment) -> None:
+    before = job.environment if job.step else None
+    changed = before is not None and environments.differ(before, environment)
+    if changed or before is None:  # what an earlier attempt was warned of is overtaken
+        job.warnings = [advice for advice in job.warnings if advice.code != environments.CHANGED]
+    if before and changed:
+        advice = environments.warning(before, environment, job.step)
+        job.warnings = [*job.warnings, advice]
+        record(session, job, "warning", {"code": advice.code, "step": job.step, "message": advice.message})
+    job.environment = environments.joined(before, environment) if before else environment
+    job.version += 1
 
 
 def fall_back(
@@ -196,7 +287,7 @@ def fall_back(
     """
     with database.write() as session:
         job = _held(session, lease)
-        _keep(job, checkpoints)
+        endings.keep(job, checkpoints)
         job.step = step = job.checkpoint_step or 0
         job.state_reason = f"attempt {job.attempt} trains {_origin(step)}: {reason}"
         record(session, job, "warning", {"code": "checkpoint_unreadable", "step": step, "message": reason})
@@ -205,97 +296,43 @@ def fall_back(
 
 def succeed(database: Database, lease: Lease, *, weights_sha256: str, model_sha256: str, steps_done: int) -> None:
     """End the job well."""
-    with database.write() as session:
-        job = _held(session, lease)
-        job.weights_sha256, job.model_sha256, job.step = weights_sha256, model_sha256, steps_done
-        move(session, job, "succeeded", _how_it_ended(job))
+    done = partial(endings.succeed, weights_sha256=weights_sha256, model_sha256=model_sha256, steps_done=steps_done)
+    end(database, lease, done)
 
 
 def fail(database: Database, lease: Lease, error: JobError) -> None:
     """End the job with an error that another try would meet again."""
-    with database.write() as session:
-        job = _held(session, lease)
-        if job.state == "cancelling":
-            move(session, job, "cancelled", "cancelled")
-        else:
-            _fail(session, job, error)
+    end(database, lease, partial(endings.fail, error=error))
 
 
 def stop(database: Database, lease: Lease) -> None:
-    """Let the job go because its owner asked for that: it is cancelled or paused."""
-    with database.write() as session:
-        job = _held(session, lease)
-        if job.state == "cancelling":
-            move(session, job, "cancelled", f"cancelled at step {job.step}")
-        else:
-            move(session, job, "paused", f"paused at step {job.step}")
+    """Let the job go because its owner asked for that."""
+    end(database, lease, endings.stop)
 
 
 def release(database: Database, lease: Lease, reason: str) -> None:
-    """Let the job go because the worker stops; it waits for another and that counts as no failure."""
-    with database.write() as session:
-        _requeue(session, _held(session, lease), reason)
+    """Let the job go because the worker stops."""
+    end(database, lease, partial(endings.release, reason=reason))
+
+
+def crash(database: Database, lease: Lease, error: JobError) -> None:
+    """Let the job go because its trainer died."""
+    end(database, lease, partial(endings.crash, error=error))
+
+
+def start_over(database: Database, lease: Lease, plan: Plan, reason: str) -> None:
+    """Let the job go to be trained from its first step as another plan says."""
+    end(database, lease, partial(endings.start_over, plan=plan, reason=reason))
 
 
 def release_all(session: Session, reason: str) -> None:
     """Let all jobs go, in a database that nobody writes to who had them; that counts as no failure."""
     for job in session.scalars(select(JobRow).where(JobRow.state.in_(HELD))):
-        _requeue(session, job, reason)
-
-
-def crash(database: Database, lease: Lease, error: JobError) -> None:
-    """Let the job go because its trainer died; it is tried again, later each time, until its attempts are used up."""
-    with database.write() as session:
-        give_up_or_retry(session, _held(session, lease), error)
-
-
-def start_over(database: Database, lease: Lease, plan: Plan, reason: str) -> None:
-    """Let the job go to be trained from its first step as another plan says; that counts as no failure."""
-    with database.write() as session:
-        job = _held(session, lease)
-        job.spec, job.warnings = plan.spec, plan.warnings
-        job.total_steps, job.train_rows = plan.total_steps, plan.train_rows
-        job.parameters, job.flops_per_step = plan.parameters, plan.flops_per_step
-        job.step, job.metrics, job.samples_per_second, job.environment = 0, {}, None, None
-        _keep(job, [])
-        _requeue(session, job, reason)
-
-
-def give_up_or_retry(session: Session, job: JobRow, error: JobError) -> None:
-    """Count a failure of a locked job and decide what becomes of it."""
-    job.failures += 1
-    if job.state == "cancelling":
-        move(session, job, "cancelled", "cancelled")
-    elif job.failures >= job.spec.resources.max_attempts:
-        _fail(session, job, error)
-    else:
-        _requeue(session, job, f"{error.message}; trying again from step {job.checkpoint_step or 0}")
-        session.flush()
-        session.execute(_of(job.id).values(not_before=database_time() + 2 ** (job.failures - 1) - 1))
-
-
-def _keep(job: JobRow, checkpoints: Sequence[Checkpoint]) -> None:
-    job.checkpoints = list(checkpoints)
-    last = checkpoints[-1] if checkpoints else None
-    job.checkpoint_step, job.checkpoint_sha256 = (last.step, last.sha256) if last else (None, None)
+        endings.release(session, job, reason)
 
 
 def _origin(steps_done: int) -> str:
     return f"from step {steps_done}" if steps_done else "from the start"
-
-
-def _how_it_ended(job: JobRow) -> str:
-    """In one sentence; it says which weights are kept where those that were asked for never came to be."""
-    if job.step == job.total_steps:
-        return f"all {job.total_steps} steps are done"
-    early = f"stopped early after step {job.step}: it no longer got better"
-    training = job.spec.training
-    if training.keep == "best":
-        return f"{early}; the weights of its best evaluation are kept"
-    steps_per_epoch = job.total_steps // training.epochs
-    if training.averaging and job.step < training.averaging.first_step(job.total_steps, steps_per_epoch):
-        return f"{early}; the last weights are kept, as no average had begun"
-    return early
 
 
 def _best_readable(session: Session, line: Select[str]) -> JobRow | None:
@@ -314,8 +351,17 @@ def _best_readable(session: Session, line: Select[str]) -> JobRow | None:
     return None
 
 
-def _of(job_id: str) -> Any:
-    return update(JobRow).where(JobRow.id == job_id).execution_options(synchronize_session=False)
+def _readable(session: Session, ids: Sequence[str]) -> list[JobRow]:
+    """Those that this code understands, in the same order."""
+    found: list[JobRow] = []
+    for job_id in ids:
+        with suppress(Unreadable):
+            found.append(session.get_one(JobRow, job_id))
+    return found
+
+
+def _of(*job_ids: str) -> Any:
+    return update(JobRow).where(JobRow.id.in_(job_ids)).execution_options(synchronize_session=False)
 
 
 def _renew(session: Session, lease: Lease, **changes: Any) -> tuple[JobState, int]:
@@ -367,21 +413,8 @@ def _held(session: Session, lease: Lease) -> JobRow:
         JobRow.worker_id == lease.worker_id,
         JobRow.state.in_(HELD),
     )
-    job = session.scalar(query.with_for_update())
+    # What a statement has changed since it was read is read again.
+    job = session.scalar(query.with_for_update().execution_options(populate_existing=True))
     if job is None:
         raise LeaseLost(lease.job_id)
     return job
-
-
-def _fail(session: Session, job: JobRow, error: JobError) -> None:
-    job.error = error
-    move(session, job, "failed", error.message)
-
-
-def _requeue(session: Session, job: JobRow, reason: str) -> None:
-    if job.state == "cancelling":
-        move(session, job, "cancelled", "cancelled")
-    elif job.state == "pausing":
-        move(session, job, "paused", f"paused at step {job.checkpoint_step or 0}")
-    else:
-        move(session, job, "queued", reason)

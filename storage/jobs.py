@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Upload
 from api_schemas.errors import Conflict
+from api_schemas.fusing import fuse_key
 from api_schemas.ids import new_id
 from api_schemas.jobs import HELD, TERMINAL, Event, Job, JobState, Plan, Progress, Transition
 from storage.database import Database, fetch, now, owned
@@ -251,6 +252,7 @@ def _insert(session: Session, project: str, plan: Plan, init_sha256: str | None)
         train_rows=plan.train_rows,
         parameters=plan.parameters,
         flops_per_step=plan.flops_per_step,
+        fuse_key=fuse_key(spec),
         warnings=plan.warnings,
         created_at=now(),
         events=0,

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from api_schemas.jobs import HELD
 from api_schemas.workers import devices_of
 from storage.attempts import Lease
+from storage.companions import slots_taken
 from storage.database import Database
 from storage.duties import take_lease
 from storage.order import in_order
@@ -95,12 +95,7 @@ def _first_above(
 def _who_makes_way(session: Session, urgent: _Urgent) -> str | None:
     """The job that does; None where a slot is free, or none may be interrupted."""
     able = _able_workers(session, urgent)
-    held = (
-        select(JobRow.worker_id, func.count())
-        .where(JobRow.state.in_(HELD), JobRow.worker_id.in_([worker.id for worker in able]))
-        .group_by(JobRow.worker_id)
-    )
-    taken = dict(session.execute(held).all())
+    taken = dict(session.execute(slots_taken([worker.id for worker in able])).all())
     if any(worker.slots > taken.get(worker.id, 0) for worker in able):
         return None
     candidates = select(JobRow.id).where(

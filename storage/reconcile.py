@@ -8,9 +8,9 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from api_schemas.jobs import HELD, JobError
-from storage.attempts import give_up_or_retry
 from storage.database import Database
 from storage.duties import RECONCILE, take_duty
+from storage.endings import crash
 from storage.events import move
 from storage.idempotency import forget_expired
 from storage.inspections import waiting_inspections
@@ -64,7 +64,7 @@ def _take_back_lost_jobs(database: Database) -> None:
             elif job.state == "pausing":
                 move(session, job, "paused", f"paused at step {job.checkpoint_step or 0}; its worker was lost")
             else:
-                give_up_or_retry(session, job, _lost(job))
+                crash(session, job, _lost(job))
 
 
 def _lost(job: JobRow) -> JobError:

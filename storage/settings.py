@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     """How many jobs a worker trains at a time; by default one for each GPU, else one for each two cores."""
     threads: Annotated[int, Ge(1), Le(256)] | None = None
     """CPU threads of one training; by default the cores shared out among the workers."""
+    fuse_most: Annotated[int, Ge(1), Le(1024)] = 32
+    """Most jobs that are trained together in one slot of a worker, where their network and data are the same; 1: each
+    alone."""
     queues: Annotated[str, NoDecode] = "default"
     """Queues that a worker serves, separated by commas."""
     project_queued: Annotated[int, Ge(1)] | None = None

@@ -161,6 +161,8 @@ class JobRow(Owned, Table):
     parameters: Mapped[int]
     flops_per_step: Mapped[float | None]
     """A whole number, which may be larger than an integer of the database."""
+    fuse_key: Mapped[str | None] = mapped_column(String(64))
+    """What it has in common with those that it may be trained together with; None for one that is trained alone."""
     warnings: Mapped[list[Advice]]
 
     state: Mapped[JobState]
@@ -178,6 +180,8 @@ class JobRow(Owned, Table):
     failures: Mapped[int] = mapped_column(default=0)
     """Attempts that ended by the death of a worker or trainer; a pause or a drained worker is none."""
     worker_id: Mapped[str | None] = mapped_column(String(40))
+    slot: Mapped[int | None]
+    """Of its worker, where its last attempt trains; jobs that train together have the same."""
     lease_until: Mapped[float | None]
     """By the database's clock; None while nobody holds it."""
     not_before: Mapped[float | None]
@@ -199,7 +203,7 @@ class JobRow(Owned, Table):
 
     __table_args__ = (
         # All that a claim reads, so that it looks at no row but the one it takes.
-        Index("ix_jobs_claim", "state", "queue", "priority", "project_id", "id", "device", "not_before"),
+        Index("ix_jobs_claim", "state", "queue", "priority", "project_id", "id", "device", "not_before", "fuse_key"),
         Index("ix_jobs_list", "project_id", "id"),
     )
 

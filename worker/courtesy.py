@@ -20,14 +20,13 @@ class Courtesy:
         database: where the jobs are.
         settings: of the worker.
         slot: that the attempt has.
-        claim: what it trains.
     """
 
-    def __init__(self, database: Database, settings: Settings, slot: Slot, claim: Claim) -> None:
-        self._database, self._settings, self._slot, self._claim = database, settings, slot, claim
+    def __init__(self, database: Database, settings: Settings, slot: Slot) -> None:
+        self._database, self._settings, self._slot = database, settings, slot
         self._asked_at = 0.0
 
-    def reason(self, steps_done: int) -> str | None:
+    def reason(self, claim: Claim, steps_done: int) -> str | None:
         """Why it shall make way now; None where it may go on.
 
         An attempt is left alone until it has done a step, so that who makes way again and again still gets on.
@@ -35,7 +34,7 @@ class Courtesy:
         Raises:
             Unavailable: the database does not answer.
         """
-        claim, settings = self._claim, self._settings
+        settings = self._settings
         if not claim.spec.resources.preemptible or steps_done <= claim.steps_done:
             return None
         if time.monotonic() - self._asked_at < _ASKS_EVERY_SECONDS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from api_schemas.datasets import Column, ColumnChoice, Dataset, Format, Preview
 from api_schemas.errors import Fault
@@ -12,6 +12,7 @@ from api_schemas.jobs import Environment, JobError, JobSpec
 from api_schemas.model_tasks import Asked
 from api_schemas.workers import Device
 from training.data.refusal import Limits
+from training.events import Evaluation, Points
 
 Order = Literal["cancel", "checkpoint"]
 """Supervisor to trainer: stop now, or stop after writing a checkpoint."""
@@ -28,18 +29,35 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Assignment:
-    """What a trainer shall do."""
+class Ordered:
+    """What a trainer shall do with one of its jobs."""
+
+    job_id: str
+    order: Order
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job that a trainer shall train."""
 
     job_id: str
     spec: JobSpec
-    dataset: Dataset | None
-    arrays: Path | None
-    """The upload's columns."""
     checkpoints: list[Kept]
     """Where to go on: the last of them that can be read, oldest first."""
     init: Path | None
     """The model to begin with."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a trainer shall do."""
+
+    tasks: list[Task]
+    """One, or several that may be trained together."""
+    dataset: Dataset | None
+    """The upload that all of them name."""
+    arrays: Path | None
+    """The upload's columns."""
     folder: Path
     """Where its files go."""
     device: Device
@@ -110,7 +128,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class OutOfMemory:
-    """The training does not fit."""
+    """What the trainer has does not fit."""
 
     reason: str
     """In the words of whoever did not get the memory."""
@@ -118,6 +136,19 @@ class OutOfMemory:
     """How much more was asked for, where that is known."""
     room_bytes: int | None
     """What there is for the training beyond PyTorch itself, where that is known."""
+
+
+LastWord: TypeAlias = Done | Stopped | Failed
+"""After it nothing more is said of a job."""
+Word: TypeAlias = Started | FellBack | Points | Evaluation | Saved | NotSaved | LastWord
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a trainer says of one of its jobs."""
+
+    job_id: str
+    word: Word
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from contextlib import suppress
 import structlog
 
 from api_schemas.errors import DiskFull
-from api_schemas.jobs import Environment, JobState
+from api_schemas.jobs import Environment
 from storage import attempts
 from storage.artifacts import Artifact, Artifacts
-from storage.attempts import Claim
+from storage.attempts import Claim, Word
 from storage.database import Database
+from storage.endings import Ending
 from training.events import Evaluation, Points
 from worker.messages import Done, FellBack, Saved
 from worker.news import News
@@ -50,7 +51,7 @@ class Record:
     @property
     def has_news(self) -> bool:
         """Whether there is something to store."""
-        return self._news.report() is not None
+        return self._environment is not None or self._news.report() is not None
 
     @property
     def unreported(self) -> int:
@@ -58,8 +59,14 @@ class Record:
         return self._news.unreported
 
     def begin(self) -> None:
-        """Put the curves where the attempt begins."""
-        attempts.begin(self._database, self._lease, self._news.curves, self._claim.steps_done)
+        """Put the curves where the attempt begins; of a first attempt there are none.
+
+        Raises:
+            LeaseLost: the job is another's.
+            Unavailable: the database does not answer.
+        """
+        if self._lease.attempt > 1:
+            attempts.begin(self._database, self._lease, self._news.curves, self._claim.steps_done)
 
     def started(self, environment: Environment) -> None:
         """Take in what the trainer runs on; it begins its first step now."""
@@ -113,27 +120,20 @@ class Record:
         self._news = news = News(self._claim, told.steps_done)
         attempts.fall_back(self._database, self._lease, news.curves, news.checkpoints, told.reason)
 
-    def store(self) -> JobState:
-        """Store the news, which renews the lease; returns the job's state.
-
-        Raises:
-            LeaseLost: the job is another's.
-            Unavailable: the database does not answer; the news are kept.
-        """
-        if self._environment:
-            attempts.describe(self._database, self._lease, self._environment)
-            self._environment = None
+    def word(self, ending: Ending | None) -> Word:
+        """All that is to be stored, with what becomes of the job if the attempt is over."""
         news = self._news.report()
         for checkpoint in news.checkpoints if news else ():
             # However long the database was away, no sweep takes what is said only now.
             with suppress(FileNotFoundError):
                 self._artifacts.renew(checkpoint.sha256)
-        asked_at = time.monotonic()
-        state = attempts.report(self._database, self._lease, self._news.curves, news)
-        self.renewed_at = asked_at
+        return Word(self._lease, self._news.curves, news, self._environment, ending)
+
+    def stored(self, asked_at: float) -> None:
+        """The last word is stored, as was asked for at that time of the monotonic clock."""
+        self.renewed_at, self._environment = asked_at, None
         self._news.reported()
         self._forget_old_checkpoints()
-        return state
 
     def forget_files(self) -> None:
         """Delete the attempt's checkpoints."""

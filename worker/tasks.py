@@ -10,7 +10,8 @@ from celery import Celery
 
 from api_schemas.errors import Unavailable
 from storage.artifacts import Artifacts
-from storage.attempts import claim
+from storage.attempts import claim_together
+from storage.companions import Room
 from storage.database import Database
 from storage.queue import ANSWER, INSPECT, WAKE
 from storage.settings import Settings
@@ -64,24 +65,25 @@ def register_tasks(app: Celery, place: Workplace) -> None:
 
 
 def train_next(place: Workplace, slot: Slot) -> bool:
-    """Claim a job and train it; False where nothing waits that this worker can do."""
+    """Claim a job, and those that train with it, and train them; False where nothing waits that this worker can do."""
     if place.leaving:
         return False
     settings = place.settings
     trainer = place.trainers.take()
     try:
-        claimed = claim(
+        claims = claim_together(
             place.database,
             place.id,
             settings.queue_names,
             slot.devices,
             settings.lease_seconds,
             settings.project_running,
+            Room(slot.number, len(place.slots.all), settings.fuse_most),
         )
     except Unavailable:
-        claimed = None
-    if claimed is None:
+        claims = []
+    if not claims:
         place.trainers.give_back(trainer)
         return False
-    Supervisor(place.database, place.artifacts, settings, place.draining, slot, claimed, trainer).run()
+    Supervisor(place.database, place.artifacts, settings, place.draining, slot, claims, trainer).run()
     return True

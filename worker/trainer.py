@@ -1,4 +1,4 @@
-"""The trainer: a process that trains one job and tells its supervisor everything."""
+"""The trainer: a process that trains jobs, mostly one, and tells its supervisor everything."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import platform
 import time
 import traceback
+from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 
 import torch
@@ -18,12 +20,29 @@ from api_schemas.jobs import Environment, JobError
 from api_schemas.plan import make_plan
 from storage.artifacts import is_full
 from training.data.preparation import BadData
-from training.data.prepare import prepare
+from training.data.prepare import Data, prepare
 from training.data.tables import load_arrays
-from training.events import CheckpointDue
-from training.loop import Diverged, Run
+from training.events import CheckpointDue, Diverged, Ended, Happening
+from training.fused import Group
+from training.loop import Run
 from worker import memory
-from worker.messages import Alive, Assignment, Done, Failed, NotSaved, OutOfMemory, Saved, Started, Stopped
+from worker.messages import (
+    Alive,
+    Assignment,
+    Done,
+    Failed,
+    LastWord,
+    NotSaved,
+    Order,
+    Ordered,
+    OutOfMemory,
+    Said,
+    Saved,
+    Started,
+    Stopped,
+    Task,
+    Word,
+)
 from worker.process import limit_memory
 from worker.resumption import take_up
 
@@ -38,81 +57,152 @@ _ROOM_SECONDS = 1.0
 
 
 def train(line: Connection) -> None:
-    """Wait for an assignment and do it; the last thing said is Done, Stopped, Failed or OutOfMemory."""
+    """Wait for an assignment and do it; the last that is said of a job is a LastWord, or OutOfMemory of all."""
     assignment: Assignment = line.recv()
     _take_place(assignment)
     room_bytes = memory.room(assignment.memory_bytes)
+    work = _Work(line, assignment)
     try:
-        _train(line, assignment)
-    except Diverged as error:
-        line.send(Failed(_diverged(error)))
-    except BadData as error:
-        line.send(Failed(_bad_data(error)))
+        work.do()
     except TorchDynamoException as error:
-        line.send(Failed(_cannot_compile(error)))
+        work.fail(_cannot_compile(error))
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
         if assignment.device == "cuda":
             room_bytes = _room_on_gpu()
-        traceback.clear_frames(error.__traceback__)  # what the run holds
+        traceback.clear_frames(error.__traceback__)  # what the runs hold
         reason = (str(error) or type(error).__name__).splitlines()[0]
         line.send(OutOfMemory(reason, memory.asked_for(error), room_bytes))
 
 
-def _train(line: Connection, assignment: Assignment) -> None:
-    device = _device(assignment)
-    arrays = load_arrays(assignment.arrays) if assignment.arrays else None
-    line.send(Alive())
-    plan = make_plan(assignment.spec, assignment.dataset)
-    data = prepare(plan.spec, assignment.dataset, arrays)
-    alive = _SignsOfLife(line)
-    run, fell_back = take_up(
-        lambda: Run(plan.spec, plan, data, device, assignment.init, alive.show), assignment.checkpoints
-    )
-    if fell_back:
-        line.send(fell_back)
-    line.send(Started(_environment(device)))
-    for event in run.events():
-        if isinstance(event, CheckpointDue):
-            line.send(_save(run, assignment))
-        else:
-            line.send(event)
-        if line.poll():
-            if line.recv() == "checkpoint":
-                line.send(_save(run, assignment))
-            line.send(Stopped())
+class _Work:
+    """What a trainer has to do: each of its tasks, from the data to its last word.
+
+    Args:
+        line: to the supervisor.
+        assignment: what it says.
+    """
+
+    def __init__(self, line: Connection, assignment: Assignment) -> None:
+        self._line, self._assignment = line, assignment
+        self._left = {task.job_id for task in assignment.tasks}
+        """Jobs without a last word."""
+        self._alive = _SignsOfLife(line)
+        self._runs: dict[str, Run] = {}
+        self._ended: dict[str, Run] = {}
+        """Those that have ended, until there is room for their models."""
+        self._orders: dict[str, Order] = {}
+        self._try_at = 0.0
+
+    def do(self) -> None:
+        """Train all of them."""
+        device = _device(self._assignment)
+        self._take_up_all(device)
+        for job_id in self._runs:
+            self._say(job_id, Started(_environment(device)))
+        group, jobs = Group(list(self._runs.values())), {run: job_id for job_id, run in self._runs.items()}
+        for run, told in group.events():
+            self._tell(jobs[run], run, told)
+            self._hear()
+            self._obey(jobs[run], run, group)
+            self._write_models()
+        while self._ended:
+            self._hear(_ROOM_SECONDS)
+            self._write_models()
+
+    def fail(self, error: JobError) -> None:
+        """Say of all that are left that they cannot go on."""
+        for job_id in sorted(self._left):
+            self._say(job_id, Failed(error))
+
+    def _take_up_all(self, device: torch.device) -> None:
+        """Make the runs; what is read from their data alike is prepared once."""
+        given = self._assignment
+        arrays = load_arrays(given.arrays) if given.arrays else None
+        self._line.send(Alive())
+        prepared: dict[str, Data] = {}
+        for task in given.tasks:
+            plan = make_plan(task.spec, given.dataset)
+            same = "" if plan.spec.loss is None else plan.spec.loss.model_dump_json()
+            try:
+                data = prepared.get(same) or prepared.setdefault(same, prepare(plan.spec, given.dataset, arrays))
+            except BadData as error:
+                self._say(task.job_id, Failed(_bad_data(error)))
+                continue
+            self._alive.show()
+            self._take_up(task, partial(Run, plan.spec, plan, data, device, task.init, self._alive.show))
+
+    def _take_up(self, task: Task, make: Callable[[], Run]) -> None:
+        run, fell_back = take_up(make, task.checkpoints)
+        self._runs[task.job_id] = run
+        if fell_back:
+            self._say(task.job_id, fell_back)
+
+    def _tell(self, job_id: str, run: Run, told: Happening | Diverged | Ended) -> None:
+        match told:
+            case CheckpointDue():
+                self._say(job_id, self._save(job_id, run))
+            case Diverged():
+                self._say(job_id, Failed(_diverged(told)))
+            case Ended():
+                self._ended[job_id], self._try_at = run, 0.0
+            case _:
+                self._say(job_id, told)
+
+    def _hear(self, patience_seconds: float = 0.0) -> None:
+        """Take in orders; a run that has ended follows at once."""
+        while self._line.poll(patience_seconds):
+            ordered: Ordered = self._line.recv()
+            self._orders[ordered.job_id] = ordered.order
+            if self._ended.pop(ordered.job_id, None):
+                self._say(ordered.job_id, Stopped())
+            patience_seconds = 0.0
+
+    def _obey(self, job_id: str, run: Run, group: Group) -> None:
+        """Stop a run that shall; it has told all of its steps just now."""
+        order = self._orders.get(job_id)
+        if order is None or job_id not in self._left or job_id in self._ended:
             return
-    line.send(_finish(line, run, assignment))
+        group.leave(run)
+        if order == "checkpoint":
+            self._say(job_id, self._save(job_id, run))
+        self._say(job_id, Stopped())
 
+    def _write_models(self) -> None:
+        """Write the models of those that have ended, as soon as there is room for them."""
+        if not self._ended or time.monotonic() < self._try_at:
+            return
+        for job_id, run in list(self._ended.items()):
+            model = self._assignment.folder / f"{job_id}.safetensors"
+            try:
+                done = Done(model, run.save_model(model), run.steps_done)
+            except (OSError, SafetensorError) as error:
+                if not _is_full(error):
+                    raise
+                self._say(job_id, NotSaved(run.steps_done))
+                self._try_at = time.monotonic() + _ROOM_SECONDS
+                continue
+            del self._ended[job_id]
+            self._say(job_id, done)
 
-def _finish(line: Connection, run: Run, assignment: Assignment) -> Done | Stopped:
-    """Write the model, as soon as there is room for it."""
-    model = assignment.folder / "model.safetensors"
-    while True:
+    def _save(self, job_id: str, run: Run) -> Saved | NotSaved:
+        """Write a checkpoint, once the supervisor has stored and deleted the last: they must not fill the disk."""
+        path = self._assignment.folder / f"{job_id}.checkpoint"
+        while path.exists():
+            time.sleep(_TAKEN_SECONDS)
         try:
-            return Done(model, run.save_model(model), run.steps_done)
+            run.save(path, owner=job_id)
         except (OSError, SafetensorError) as error:
             if not _is_full(error):
                 raise
-        line.send(NotSaved(run.steps_done))
-        if line.poll(_ROOM_SECONDS):
-            line.recv()
-            return Stopped()
+            return NotSaved(run.steps_done)
+        return Saved(path, run.steps_done)
 
-
-def _save(run: Run, assignment: Assignment) -> Saved | NotSaved:
-    """Write a checkpoint, once the supervisor has stored and deleted the one before: they must not fill the disk."""
-    path = assignment.folder / "state.checkpoint"
-    while path.exists():
-        time.sleep(_TAKEN_SECONDS)
-    try:
-        run.save(path, owner=assignment.job_id)
-    except (OSError, SafetensorError) as error:
-        if not _is_full(error):
-            raise
-        return NotSaved(run.steps_done)
-    return Saved(path, run.steps_done)
+    def _say(self, job_id: str, word: Word) -> None:
+        if isinstance(word, LastWord):
+            self._left.discard(job_id)
+        self._line.send(Said(job_id, word))
 
 
 def _is_full(error: Exception) -> bool:
@@ -145,7 +235,7 @@ def _take_place(assignment: Assignment) -> None:
 
 def _device(assignment: Assignment) -> torch.device:
     """Where to train; a virtual Mac has Apple's processor, but no GPU, which nobody but torch knows."""
-    if assignment.device == "mps" and assignment.spec.resources.device == "auto":
+    if assignment.device == "mps" and assignment.tasks[0].spec.resources.device == "auto":
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     return torch.device(assignment.device)
 

@@ -17,6 +17,7 @@ from api_schemas.plan import make_plan
 from storage import attempts, datasets, jobs
 from storage.artifacts import FileArtifacts
 from storage.checkpoints import list_checkpoints
+from storage.companions import Room
 from storage.curves import read_metrics
 from storage.database import Database
 from storage.datasets import NewDataset
@@ -66,17 +67,22 @@ class Floor:
         dataset = datasets.get_dataset(self.database, MINE, uploaded) if uploaded else None
         return jobs.submit(self.database, MINE, make_plan(asked, dataset))[0]
 
-    def attempt(self, work: str = TRAIN) -> None:
-        """Train the next job, or do other work in its place, until its attempt ends."""
-        claim = attempts.claim(self.database, "wrk_1", ["default"], ["cpu"], self.settings.lease_seconds)
-        assert claim is not None, "no job waits"
+    def attempt(self, work: str = TRAIN, together: int = 1) -> None:
+        """Train the next job, or several together, or do other work in their place, until the attempts end."""
+        seconds, room = self.settings.lease_seconds, self.room(together)
+        claims = attempts.claim_together(self.database, "wrk_1", ["default"], ["cpu"], seconds, room=room)
+        assert len(claims) == together, "fewer jobs wait"
         slot = Slot(0, "cpu", self.threads)
-        Supervisor(self.database, self.artifacts, self.settings, self.draining, slot, claim, Child(work)).run()
+        Supervisor(self.database, self.artifacts, self.settings, self.draining, slot, claims, Child(work)).run()
+
+    def room(self, most: int) -> Room:
+        """Of its slot."""
+        return Room(0, 1, most)
 
     @contextmanager
-    def attempting(self, work: str = TRAIN) -> Iterator[threading.Thread]:
-        """Train the next job meanwhile; returns when its attempt has ended."""
-        thread = threading.Thread(target=self.attempt, args=[work])
+    def attempting(self, work: str = TRAIN, together: int = 1) -> Iterator[threading.Thread]:
+        """Train the next jobs meanwhile; returns when their attempts have ended."""
+        thread = threading.Thread(target=self.attempt, args=[work, together])
         thread.start()
         yield thread
         thread.join()
