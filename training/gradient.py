@@ -7,23 +7,47 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+ALIGNED = 16
+"""Numbers between two places where a tensor may begin in an array of several: 64 bytes of float32, as wide as any
+processor's vectors; the same product of matrices that begin elsewhere may round otherwise."""
+
+
+def lay_out(shapes: Sequence[torch.Size], array: Tensor) -> list[Tensor]:
+    """Tensors of these shapes (..., *shape), one after the other in an array (..., numbers)."""
+    places: list[Tensor] = []
+    start = 0
+    for shape in shapes:
+        places.append(array[..., start : start + shape.numel()].view(*array.shape[:-1], *shape))
+        start += aligned(shape.numel())
+    return places
+
+
+def aligned(size: int) -> int:
+    """How far behind a tensor of so many numbers the next one begins."""
+    return -(-size // ALIGNED) * ALIGNED
+
 
 class Gradient:
-    """Lays every weight's `grad` into one buffer, so that clearing, measuring and clipping are one operation each.
+    """Lays every weight's `grad` into one vector, so that clearing, measuring and clipping are one operation each.
 
     For small networks the operations on one weight at a time would cost more than the arithmetic: a norm over ten
-    weights takes about a tenth of a step, over the buffer a hundredth.
+    weights takes about a tenth of a step, over the vector a hundredth.
 
     Args:
-        weights: of one type, on one device. Whoever else sets their `grad` takes them out of the buffer.
+        weights: of one type, on one device. Whoever else sets their `grad` takes them out of the vector.
     """
 
     def __init__(self, weights: Sequence[torch.nn.Parameter]) -> None:
-        first = weights[0]
-        self._vector = torch.zeros(sum(weight.numel() for weight in weights), dtype=first.dtype, device=first.device)
-        places = self._vector.split([weight.numel() for weight in weights])
-        for weight, place in zip(weights, places, strict=True):
-            weight.grad = place.view_as(weight)
+        self._weights, first = weights, weights[0]
+        size = sum(aligned(weight.numel()) for weight in weights)
+        self.move(torch.zeros(size, dtype=first.dtype, device=first.device))
+
+    def move(self, vector: Tensor) -> None:
+        """Lie in another vector from now on, of zeros between the weights' places; what it was is forgotten."""
+        self._vector = vector
+        shapes = [weight.shape for weight in self._weights]
+        for weight, place in zip(self._weights, lay_out(shapes, vector), strict=True):
+            weight.grad = place
 
     def clear(self) -> None:
         """Set it to 0."""

@@ -68,11 +68,11 @@ class CrossEntropy(ClassLoss):
 
     def __init__(self, label_smoothing: float, class_weights: Tensor | Sequence[float] | None) -> None:
         super().__init__(class_weights)
-        self._label_smoothing = label_smoothing
+        self.label_smoothing = label_smoothing
 
     def forward(self, scores: Tensor, classes: Tensor) -> Tensor:
         return functional.cross_entropy(
-            scores, classes, weight=self.class_weights, label_smoothing=self._label_smoothing
+            scores, classes, weight=self.class_weights, label_smoothing=self.label_smoothing
         )
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from api_schemas.catalog.optimizers import OptimizerEntry
 from training.build import evaluate
 from training.gradient import DifferentiableGradient, Gradient, LooseGradient
+from training.kernels import stepper
 from training.optimizer_state import load_optimizer, optimizer_state
 
 _FUSED_DEVICES = ("cpu", "cuda")
@@ -119,6 +120,7 @@ class Optimization:
             for _, optimizer in self._parts
         ]
         self.gradient = _gradient_for(entry, weights)
+        self._steppers: list[Callable[[], object]] | None = None
 
     def initial(self, knob: str) -> float:
         """What a schedule of `lr`, `momentum` or `weight_decay` multiplies: the largest among the groups."""
@@ -150,6 +152,26 @@ class Optimization:
                 optimizer.step()
         self.gradient.free()
 
+    def take(self) -> None:
+        """Change the weights by the gradient that lies at them; the numbers are those of `step`.
+
+        Only where the gradient is all that the optimizer needs.
+        """
+        if self._steppers is None:
+            for _, optimizer in self._parts:
+                optimizer.step()
+            self._steppers = [stepper(optimizer) for _, optimizer in self._parts]
+        else:
+            for step in self._steppers:
+                step()
+
+    def move(self, gradient: Tensor) -> None:
+        """Have the gradient in another vector, as `Gradient.move`; only where it is all that the optimizer needs."""
+        if not isinstance(self.gradient, Gradient):
+            raise TypeError("this optimizer's gradient lies at each weight by itself")
+        self.gradient.move(gradient)
+        self._steppers = None
+
     def evaluating(self) -> AbstractContextManager[None]:
         """A context within which the weights are where the optimizer wants them judged."""
         return evaluation_weights(self._parts[0][1], self._model) if self._entry.switches_mode else nullcontext()
@@ -160,6 +182,7 @@ class Optimization:
 
     def restore(self, state: Sequence[Any]) -> None:
         """Go on from `state()`."""
+        self._steppers = None
         for (_, optimizer), held in zip(self._parts, state, strict=True):
             load_optimizer(optimizer, held)
 

@@ -31,13 +31,14 @@ class Steps:
         train: the rows to learn from, on the model's device.
 
     Attributes:
+        loss: as given.
         optimization: groups of weights and their optimizer.
         scheduled: names of what is recorded beside loss and gradient: what follows a schedule, `lr` first, and
             `loss_scale` where steps may be skipped by it.
     """
 
     def __init__(self, spec: JobSpec, plan: Plan, model: nn.Module, loss: ClassLoss | NumberLoss, train: Part) -> None:
-        self._training, self._loss, self._train = spec.training, loss, train
+        self._training, self.loss, self._train = spec.training, loss, train
         # Shapes are fixed: else the program that a batch meets would depend on the batches before it, and a run that is
         # taken up would round otherwise.
         self._forward = torch.compile(model, dynamic=False) if spec.training.engine == "compiled" else model
@@ -66,10 +67,7 @@ class Steps:
         Raises:
             FloatingPointError: as `LossScale.allows`.
         """
-        factors = {knob: factor(step) for knob, factor in self._factors.items()}
-        self.optimization.schedule(factors)
-        values = [self._initial[knob] * factor for knob, factor in factors.items()]
-        values += [self._scale.factor] if self._scale else []
+        values = self.begin(step)
         limits: list[float | Tensor | None] = []
 
         def closure() -> Tensor | None:
@@ -83,6 +81,18 @@ class Steps:
             return loss
 
         self.optimization.step(closure)
+
+    def begin(self, step: int) -> list[float]:
+        """Set what is scheduled for a step, and return it."""
+        factors = {knob: factor(step) for knob, factor in self._factors.items()}
+        self.optimization.schedule(factors)
+        values = [self._initial[knob] * factor for knob, factor in factors.items()]
+        return [*values, self._scale.factor] if self._scale else values
+
+    def end(self, norm: Tensor) -> None:
+        """Take a step by the gradient that lies at the weights, of this norm (), where an optimizer needs no more."""
+        self._clip(norm, self._limit(norm))
+        self.optimization.take()
 
     def see(self, step: int, values: Mapping[str, float]) -> None:
         """Take in an evaluation after a step: a schedule may follow one of its values."""
@@ -112,11 +122,11 @@ class Steps:
         """The loss () of all rows of some batches, its gradient left at the weights."""
         scale = self._scale.factor if self._scale else 1.0
         gradient, targets = self.optimization.gradient, [self._train.y.index_select(0, batch) for batch in batches]
-        counts = [self._loss.weigh(part) for part in targets] if len(batches) > 1 else [1]
+        counts = [self.loss.weigh(part) for part in targets] if len(batches) > 1 else [1]
         gradient.clear()
         losses: list[Tensor] = []
         for batch, wanted, count in zip(batches, targets, counts, strict=True):
-            loss = self._loss(self._forward(self._train.x.index_select(0, batch)), wanted)
+            loss = self.loss(self._forward(self._train.x.index_select(0, batch)), wanted)
             if len(batches) > 1:
                 loss = loss * (count / sum(counts))
             gradient.add(loss if scale == 1 else loss * scale)

@@ -183,8 +183,8 @@ READERS = (
     Mutation(
         "a point that is told twice is stored twice",
         "storage/curves.py",
-        "            if step <= last:\n                continue\n",
-        "",
+        "added.within(series.last, FOREVER)",
+        "added",
         ("tests/storage/test_curves.py",),
     ),
 )
@@ -269,8 +269,8 @@ RESUMING = (
     Mutation(
         "a resumed run does not know its place in the data",
         "training/loop.py",
-        "epoch, done = divmod(self.steps_done, self._plan.steps_per_epoch)",
-        "epoch, done = self.steps_done // self._plan.steps_per_epoch, 0",
+        "return self.steps_done % self._plan.steps_per_epoch",
+        "return 0",
         (_RESUMED,),
     ),
     Mutation(
@@ -283,7 +283,7 @@ RESUMING = (
     Mutation(
         "a resumed run has forgotten its optimizer's state",
         "training/loop.py",
-        '        self._steps.restore(state["steps"])\n',
+        '        self.steps.restore(state["steps"])\n',
         "",
         (_RESUMED,),
     ),

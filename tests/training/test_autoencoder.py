@@ -111,14 +111,14 @@ def test_its_metrics_are_those_of_scikit_learn_over_all_inputs_and_its_errors_av
     told = Trained(tmp_path)
     rows = told.data.validation.x
     with torch.inference_mode():
-        given_back = told.run._model.eval()(rows)
+        given_back = told.run.model.eval()(rows)
     assert told.values["val/r2"] == pytest.approx(r2_score(rows, given_back, multioutput="variance_weighted"))
     assert told.values["val/mae"] == pytest.approx(mean_absolute_error(rows, given_back))
     raw = load_wine()
     held = (rows.double().numpy() * told.data.preparation.numeric.scale) + told.data.preparation.numeric.shift
     answer = load(told.path).predict(dict(zip(raw.feature_names, held.T.tolist(), strict=True)))
     assert np.mean(answer.predictions) == pytest.approx(told.values["val/loss"], rel=1e-5)
-    codes = told.run._model[:3](rows).detach().numpy()
+    codes = told.run.model[:3](rows).detach().numpy()
     np.testing.assert_allclose(answer.codes, codes, rtol=1e-4, atol=1e-5)
     came_back = np.array([answer.reconstructions[name] for name in raw.feature_names]).T
     expected = told.data.preparation.numeric.inverse(given_back.double().numpy())
@@ -147,7 +147,7 @@ def test_any_loss_of_numbers_is_taken_over_all_inputs(tmp_path, loss):
     told = Trained(tmp_path, loss={"name": loss}, training={"epochs": 1})
     rows = told.data.validation.x
     with torch.inference_mode():
-        scores = told.run._model.eval()(rows)
+        scores = told.run.model.eval()(rows)
     entry = told.plan.spec.loss
     one = build_loss(entry)
     alone = [one(scores.view(len(rows), 13, -1)[:, place], rows[:, place]).item() for place in range(13)]
@@ -158,7 +158,7 @@ def test_an_export_gives_the_rows_back_whatever_else_the_loss_learns_of_them(tmp
     told = Trained(tmp_path, loss={"name": "gaussian_nll"}, training={"epochs": 1})
     rows = told.data.validation.x
     with torch.inference_mode():
-        means = told.run._model.eval()(rows).view(len(rows), 13, 2)[..., 0]
+        means = told.run.model.eval()(rows).view(len(rows), 13, 2)[..., 0]
     export(told.path, "onnx", tmp_path / "model.onnx")
     torch.testing.assert_close(run_onnx(tmp_path / "model.onnx")(rows), means, rtol=1e-4, atol=1e-4)
 

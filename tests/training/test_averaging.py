@@ -27,7 +27,7 @@ def test_the_average_is_judged_and_kept_with_its_own_batch_statistics(make_run, 
     )
     torch.manual_seed(0)
     run._random = {"cpu": torch.get_rng_state()}  # dropout in the reference draws the same
-    model = copy.deepcopy(run._model)
+    model = copy.deepcopy(run.model)
     averaged, (optimizer,) = AveragedModel(model, multi_avg_fn=rule), sgd(model)
     for step, (x, y) in enumerate(batches(run), 1):
         optimizer.zero_grad()
@@ -53,8 +53,8 @@ def test_averaging_leaves_the_training_as_it_is(make_run):
     )
     list(plain.events())
     list(averaged.events())
-    for name, value in plain._model.state_dict().items():
-        assert torch.equal(value, averaged._model.state_dict()[name])
+    for name, value in plain.model.state_dict().items():
+        assert torch.equal(value, averaged.model.state_dict()[name])
 
 
 def test_refreshing_statistics_draws_nothing_and_leaves_the_mode():

@@ -46,12 +46,12 @@ def told(events):
 def test_a_compiled_run_takes_eagers_steps_and_its_judge_is_eager(make_run):
     job = {"model": {"name": "linear"}}
     eager, compiled = (make_run(**job, training={**COMPILED, "engine": engine}) for engine in ("eager", "compiled"))
-    names = list(compiled._model.state_dict())
+    names = list(compiled.model.state_dict())
     (wanted, _), (losses, evaluations) = told(eager.events()), told(compiled.events())
     assert losses == pytest.approx(wanted, rel=1e-5)
-    assert list(compiled._model.state_dict()) == names
+    assert list(compiled.model.state_dict()) == names
     again = make_run(**job, training=COMPILED)
-    again._model.load_state_dict(compiled._model.state_dict())
+    again.model.load_state_dict(compiled.model.state_dict())
     assert again._judge("val", again._validation, again._judged_model) == evaluations[-1].values
 
 

@@ -111,7 +111,7 @@ def test_regression_metrics_are_in_the_targets_own_units(make_run):
     last = evaluations(run.events())[-1].values
     for name, part in (("val", run._data.validation), ("test", run._data.test)):
         with torch.no_grad():
-            predicted = run._model.eval()(part.x).numpy()
+            predicted = run.model.eval()(part.x).numpy()
         unscale = run._data.preparation.target.inverse
         wanted, guessed = unscale(part.y.numpy()[:, None]), unscale(predicted)
         assert last[f"{name}/mae"] == pytest.approx(mean_absolute_error(wanted, guessed), rel=1e-5)
@@ -167,7 +167,7 @@ def test_batch_norm_judges_by_its_running_statistics(make_run):
         training={"epochs": 5},
     )
     judged = evaluations(run.events())[-1].values["val/loss"]
-    first, norm, _, last = run._model.eval()
+    first, norm, _, last = run.model.eval()
     x, y = run._data.validation.x, run._data.validation.y
     with torch.no_grad():
         h = first(x)
@@ -193,9 +193,9 @@ def test_two_runs_taken_in_turns_do_not_disturb_each_other(make_run):
 def test_gradients_are_shortened_to_the_norm_asked_for(make_run):
     job = {"optimizer": {"name": "sgd", "lr": 1.0}, "model": {"name": "linear"}}
     run = make_run(**job, training={"epochs": 1, "batch_size": 120, "gradient_clip_norm": 0.01})
-    before = [weight.detach().clone() for weight in list(run._model.parameters())]
+    before = [weight.detach().clone() for weight in list(run.model.parameters())]
     found = curves(run.events())
-    moved = sum(((a - b) ** 2).sum() for a, b in zip(before, list(run._model.parameters()), strict=True)).sqrt().item()
+    moved = sum(((a - b) ** 2).sum() for a, b in zip(before, list(run.model.parameters()), strict=True)).sqrt().item()
     assert found["train/grad_norm"][0] > 0.01
     assert moved == pytest.approx(0.01, rel=1e-3)
 
@@ -255,7 +255,7 @@ def test_the_rate_of_a_thousand_on_raw_features_diverges_with_its_curve_kept(mak
 def test_a_step_without_a_solution_is_where_the_run_diverges(make_run, flush_seconds):
     """Shampoo decomposes sums of squared gradients, which leave float32 while every gradient is finite still."""
     run = make_run(model={"name": "linear"}, optimizer={"name": "shampoo", "preconditioning_compute_steps": 40})
-    run._train.x.mul_(8e18)
+    run.train.x.mul_(8e18)
     events, diverged = until_diverged(run, flush_seconds)
     found = curves(events)
     assert (diverged.step, len(found["train/loss"])) == (39, 40)
@@ -265,7 +265,7 @@ def test_a_step_without_a_solution_is_where_the_run_diverges(make_run, flush_sec
 
 def test_a_number_that_is_not_finite_is_the_reason_and_not_the_step_that_it_keeps_from_a_solution(make_run):
     run = make_run(model={"name": "linear"}, optimizer={"name": "shampoo"})
-    run._train.x.fill_(math.nan)
+    run.train.x.fill_(math.nan)
     _, diverged = until_diverged(run)
     assert str(diverged) == "diverged at step 0: train/loss is nan"
 

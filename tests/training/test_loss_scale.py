@@ -42,7 +42,7 @@ def plainly(run, clip):
     """What `torch.amp` makes of the run: losses, scales, the norms of the steps that it takes, and the weights."""
     spec = run._spec
     model = build_model(spec.model, run._data.shape, run._data.outputs)
-    model.load_state_dict(run._model.state_dict())
+    model.load_state_dict(run.model.state_dict())
     optimizer = torch.optim.SGD(model.parameters(), lr=spec.optimizer.lr)
     scaler = torch.amp.GradScaler("cpu", growth_interval=LossScale.GROWTH_INTERVAL)
     losses, scales, norms = [], [], []
@@ -74,7 +74,7 @@ def test_a_run_skips_and_scales_as_torchs_own_scaler_does(make_run, monkeypatch,
         (ours, theirs) for ours, theirs in zip(told["train/grad_norm"], norms, strict=True) if math.isfinite(ours)
     ]
     assert [ours for ours, _ in finite] == pytest.approx([theirs for _, theirs in finite])
-    for name, weight in run._model.state_dict().items():
+    for name, weight in run.model.state_dict().items():
         torch.testing.assert_close(weight, weights[name])
 
 
@@ -88,15 +88,15 @@ def test_a_run_skips_and_scales_as_torchs_own_scaler_does(make_run, monkeypatch,
 )
 def test_a_skipped_step_changes_no_weight_and_the_run_goes_on(make_run, job):
     run = make_run(**job)
-    before = digest(run._model.state_dict())
+    before = digest(run.model.state_dict())
     events = run.events(flush_seconds=0)
     first = next(event for event in events if isinstance(event, Points))
     assert not math.isfinite(first.series["train/grad_norm"][0])
     assert math.isfinite(first.series["train/loss"][0])
-    assert digest(run._model.state_dict()) == before
+    assert digest(run.model.state_dict()) == before
     list(events)
-    assert digest(run._model.state_dict()) != before
-    assert all(weight.isfinite().all() for weight in run._model.parameters())
+    assert digest(run.model.state_dict()) != before
+    assert all(weight.isfinite().all() for weight in run.model.parameters())
 
 
 def test_a_run_is_taken_up_with_its_scale_bit_for_bit(make_run, tmp_path, monkeypatch):

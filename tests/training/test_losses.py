@@ -220,7 +220,7 @@ def test_two_outputs_with_a_softmax_train_as_one_with_a_sigmoid(make_run, weight
     for name, lr in (("cross_entropy", 0.05), ("binary_cross_entropy", 0.1)):
         loss, optimizer = {"name": name, "class_weights": weights}, {"name": "sgd", "lr": lr}
         run = make_run(**job, training=training, loss=loss, optimizer=optimizer)
-        for weight in run._model.parameters():
+        for weight in run.model.parameters():
             torch.nn.init.zeros_(weight)
         told = list(run.events())
         curves.append([value for event in told if isinstance(event, Points) for value in event.series["train/loss"]])

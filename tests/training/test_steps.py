@@ -26,7 +26,7 @@ def batches(run):
 
 def plainly(run, make_optimizers, clip=lambda _: None, before_step=lambda *_: None):
     """Losses and network of a plain torch loop from the run's initial weights; the run has not begun yet."""
-    model = copy.deepcopy(run._model)
+    model = copy.deepcopy(run.model)
     optimizers, losses = make_optimizers(model), []
     for step, (x, y) in enumerate(batches(run)):
         model.zero_grad()
@@ -51,7 +51,7 @@ def recorded(run):
 
 def assert_same_run(run, losses, model):
     np.testing.assert_allclose(recorded(run)["train/loss"], losses, rtol=1e-9)
-    for (name, weight), wanted in zip(run._model.named_parameters(), model.parameters(), strict=True):
+    for (name, weight), wanted in zip(run.model.named_parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(weight, wanted, rtol=1e-8, atol=1e-11, msg=name)
 
 
@@ -95,7 +95,7 @@ def test_weighted_batches_that_add_up_are_torchs_weighted_mean_over_all_rows(mak
     weights = torch.tensor([1.0, 7.0, 0.2], dtype=torch.float64)
     loss = {"name": "cross_entropy", "class_weights": weights.tolist(), "label_smoothing": 0.1}
     run = make_run(model=MLP, optimizer=SGD, loss=loss, training={**TRAINING, "accumulate_batches": 8})
-    model = copy.deepcopy(run._model)
+    model = copy.deepcopy(run.model)
     (optimizer,), losses, (x, y) = sgd(model), [], (run._data.train.x, run._data.train.y)
     for _ in range(3):
         optimizer.zero_grad()
@@ -172,9 +172,9 @@ def test_norms_and_biases_are_spared_from_decay_and_layers_have_their_own_rates(
 
 def test_a_factor_of_zero_freezes_a_layer(make_run):
     run = make_run(model=MLP, training={**TRAINING, "layer_rates": {"0.*": 0.0}})
-    before = copy.deepcopy(run._model.state_dict())
+    before = copy.deepcopy(run.model.state_dict())
     recorded(run)
-    moved = {name for name, weight in run._model.state_dict().items() if not torch.equal(weight, before[name])}
+    moved = {name for name, weight in run.model.state_dict().items() if not torch.equal(weight, before[name])}
     assert moved == {name for name in before if not name.startswith("0.")}
 
 
@@ -201,7 +201,7 @@ def test_matrices_and_all_other_weights_have_an_optimizer_each(make_run):
 
 def test_lbfgs_asks_as_often_as_it_wants_and_its_first_answer_is_recorded(make_run):
     run = make_run(model=MLP, optimizer={"name": "lbfgs", "max_iter": 4}, training={**TRAINING, "batch_size": 120})
-    model = copy.deepcopy(run._model)
+    model = copy.deepcopy(run.model)
     optimizer = torch.optim.LBFGS(model.parameters(), max_iter=4)
     wanted = []
     for x, y in batches(run):
@@ -230,7 +230,7 @@ def test_lbfgs_asks_as_often_as_it_wants_and_its_first_answer_is_recorded(make_r
 def test_a_step_goes_through_the_network_as_often_as_its_optimizer_says(make_run, optimizer):
     run = make_run(model=MLP, optimizer=optimizer, split={"validation": 0.0}, training={**TRAINING, "epochs": 1})
     passed = []
-    run._model.register_forward_hook(lambda *_: passed.append(1))
+    run.model.register_forward_hook(lambda *_: passed.append(1))
     recorded(run)
     assert len(passed) == run.steps_done * run._spec.optimizer.passes
 
@@ -239,7 +239,7 @@ def test_sharpness_aware_steps_use_the_gradient_of_the_worst_point_nearby(make_r
     """Foret et al. 2021, equations 2 and 3, by hand."""
     sam = {"name": "sam", "rho": 0.1, "base": {"name": "sgd", "lr": 0.1}}
     run = make_run(model=MLP, optimizer=sam, training=TRAINING)
-    model = copy.deepcopy(run._model)
+    model = copy.deepcopy(run.model)
     weights, losses = list(model.parameters()), []
     for x, y in batches(run):
         loss = functional.cross_entropy(model(x), y)
@@ -259,7 +259,7 @@ def test_a_gradient_that_is_differentiated_again_is_let_go_after_its_step(make_r
     run = make_run(model=MLP, optimizer={"name": "adahessian", "lr": 0.05}, training={**TRAINING, "epochs": 10})
     losses = recorded(run)["train/loss"]
     assert sum(losses[-8:]) < 0.6 * sum(losses[:8])
-    assert all(weight.grad is None for weight in run._model.parameters())
+    assert all(weight.grad is None for weight in run.model.parameters())
 
 
 def test_an_optimizer_that_judges_elsewhere_is_judged_there_and_not_disturbed(make_run):
@@ -274,9 +274,9 @@ def test_an_optimizer_that_judges_elsewhere_is_judged_there_and_not_disturbed(ma
         trained.append([loss for event in events if isinstance(event, Points) for loss in event.series["train/loss"]])
     assert trained[0] == trained[1]
     assert judged[0] == judged[1]
-    optimizer = often._steps.optimization._parts[0][1]
+    optimizer = often.steps.optimization._parts[0][1]
     x, y = often._data.validation.x, often._data.validation.y
-    there = functional.cross_entropy(often._model(x), y).item()
+    there = functional.cross_entropy(often.model(x), y).item()
     optimizer.eval()
-    assert functional.cross_entropy(often._model(x), y).item() == pytest.approx(judged[0]["val/loss"], rel=1e-9)
+    assert functional.cross_entropy(often.model(x), y).item() == pytest.approx(judged[0]["val/loss"], rel=1e-9)
     assert there != pytest.approx(judged[0]["val/loss"], rel=1e-6)

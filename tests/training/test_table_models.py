@@ -123,8 +123,8 @@ def test_the_members_of_tabm_learn_each_by_itself(make_run, dataset, loss):
     named = {"name": "cross_entropy", **loss} if loss else {"name": "mse"}
     job = {"dataset": {"name": dataset}, "loss": named, "model": {"name": "tabm", "networks": 4, "hidden": [16]}}
     run = make_run(**job, training={"epochs": 1})
-    network, criterion = run._model, run._loss
-    x, y = run._train.x[:20], run._train.y[:20]
+    network, criterion = run.model, run._loss
+    x, y = run.train.x[:20], run.train.y[:20]
     network[-1].train()
     scores = network(x)  # (rows times members, outputs)
     each = [criterion._loss(scores[member::4], y) for member in range(4)]

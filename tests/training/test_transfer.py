@@ -41,14 +41,14 @@ def finished(spec: dict, teacher, folder) -> dict[str, torch.Tensor]:
 def test_all_weights_and_running_statistics_are_taken(teacher):
     run = begun(WINE | {"init": {"job": "job_1"}}, teacher)
     for name, weight in load_model(teacher).weights.items():
-        assert torch.equal(run._model.state_dict()[name], weight), name
+        assert torch.equal(run.model.state_dict()[name], weight), name
 
 
 def test_what_is_not_named_is_drawn_as_it_would_be_without(teacher):
     """Seven classes where the teacher knew three: all but the last layer begins trained."""
     spec = WINE | {"dataset": {"name": "digits"}}
-    drawn = begun(spec, None)._model.state_dict()
-    mixed = begun(spec | {"init": {"job": "job_1", "weights": ["3.*"]}}, teacher)._model.state_dict()
+    drawn = begun(spec, None).model.state_dict()
+    mixed = begun(spec | {"init": {"job": "job_1", "weights": ["3.*"]}}, teacher).model.state_dict()
     for name, weight in load_model(teacher).weights.items():
         assert torch.equal(mixed[name], weight if name.startswith("3.") else drawn[name]), name
 
@@ -80,7 +80,7 @@ def test_a_checkpoint_has_the_weights_that_would_be_judged_under_the_names_that_
     run.save(tmp_path / "checkpoint")
     run.save_model(tmp_path / "model")
     model = load_model(tmp_path / "model").weights
-    taken = begun(WINE | {"init": {"job": "job_1"}}, tmp_path / "checkpoint")._model.state_dict()
+    taken = begun(WINE | {"init": {"job": "job_1"}}, tmp_path / "checkpoint").model.state_dict()
     assert weight_shapes(tmp_path / "checkpoint") == weight_shapes(tmp_path / "model")
     assert taken.keys() == model.keys()
     for name in model:
