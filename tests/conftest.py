@@ -23,6 +23,15 @@ hypothesis.settings.load_profile("anneal")
 hypothesis.settings.register_profile("unshrunk", phases=[hypothesis.Phase.generate], max_examples=600)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a fixture of their module run in one process, which then makes it only once."""
+    for item in items:
+        fixtures = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+        if any(one.scope == "module" and one.baseid == item.parent.nodeid for (*_, one) in fixtures.values()):
+            item.add_marker(pytest.mark.xdist_group(item.parent.nodeid))
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL for this test process."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.faults.scene import start, submit
+from storage.settings import Settings
+from tests.faults.scene import submit
 from tests.following import curves, finish
+from tests.servers import Deployment
 
 _HERE = Path(__file__).parent
 
@@ -26,16 +29,32 @@ def database_url(request):
     return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
 
 
-@pytest.fixture
-def running(deployment, database_url):
-    """A gateway and a worker with a short lease, on SQLite and on PostgreSQL."""
-    return start(deployment(database_url=database_url, lease_seconds=3))
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.faults)])
+def shared(request, valkey, tmp_path_factory):
+    """A gateway for a module's tests, and the workers that they leave behind; leases are short."""
+    home = tmp_path_factory.mktemp("shared")
+    with ExitStack() as stack:
+        url = None
+        if request.param == "postgresql":
+            url = stack.enter_context(request.getfixturevalue("postgres").database())
+        settings = {"home": home, "port": 0, "broker_url": valkey.url, "workers": 1, "threads": 1, "lease_seconds": 3}
+        one = Deployment(Settings.model_validate(settings | {"database_url": url}))
+        stack.callback(one.stop)
+        one.start_gateway()
+        yield one
 
 
 @pytest.fixture
-def on_sqlite(deployment):
-    """The same where the kind of database changes nothing."""
-    return start(deployment(lease_seconds=3))
+def running(request, shared, valkey):
+    """A gateway and a worker, on SQLite and on PostgreSQL: the last one that lives still, as each takes seconds."""
+    valkey.forget()
+    _, *workers = shared.processes
+    alive = [worker for worker in workers if worker.returncode is None]
+    for worker in alive[:-1]:
+        worker.kill()
+    shared.worker = alive[-1] if alive else shared.start_worker()
+    yield shared
+    request.node.add_report_section("teardown", "logs of the deployment", shared.report())
 
 
 @pytest.fixture(scope="session")

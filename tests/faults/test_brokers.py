@@ -45,6 +45,7 @@ def _started(broker, place):
     return place
 
 
+@pytest.mark.faults
 def test_a_job_submitted_while_it_is_away_starts_when_it_is_back(deployment, place, broker):
     one = deployment(broker_url=place.broker)
     one.start_gateway(wait=False)
@@ -56,6 +57,7 @@ def test_a_job_submitted_while_it_is_away_starts_when_it_is_back(deployment, pla
     assert finish(one, job)["state"] == "succeeded"
 
 
+@pytest.mark.faults
 def test_killed_under_a_job_it_disturbs_nobody_and_what_was_submitted_meanwhile_runs(one, broker, place):
     long = submit(one)
     trained(one, long, 50)
@@ -89,6 +91,7 @@ def test_stopped_it_keeps_no_submit_waiting(one, broker):
     assert finish(one, job)["state"] == "succeeded"
 
 
+@pytest.mark.faults
 def test_full_it_keeps_no_submit_from_being_accepted(one, place):
     with Redis(unix_socket_path=str(place.broker_socket)) as redis, _full(redis):
         job = submit(one, QUICK)
@@ -106,13 +109,14 @@ def test_a_connection_that_died_without_a_word_is_given_up_and_the_next_one_work
     assert finish(one, submit(one, QUICK))["state"] == "succeeded"
 
 
-def test_the_same_message_a_hundred_times_is_one_run(on_sqlite):
-    on_sqlite.start_worker()
-    with closing(Waker(on_sqlite.settings.broker)) as waker:
-        job = submit(on_sqlite, QUICK)
+@pytest.mark.faults
+def test_the_same_message_a_hundred_times_is_one_run(running):
+    running.start_worker()
+    with closing(Waker(running.settings.broker)) as waker:
+        job = submit(running, QUICK)
         for _ in range(100):
             waker.wake("default")
-        done = finish(on_sqlite, job)
+        done = finish(running, job)
     assert [change["state"] for change in done["transitions"]] == ["queued", "running", "succeeded"]
 
 

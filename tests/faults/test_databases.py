@@ -81,6 +81,7 @@ def test_a_process_stopped_inside_a_transaction_on_postgresql_holds_up_its_own_j
     assert (done["state"], done["attempt"]) == ("succeeded", 1)
 
 
+@pytest.mark.faults
 def test_a_process_stopped_inside_a_transaction_on_sqlite_holds_up_writers_until_it_ends(deployment, sqlite_url):
     one = deployment(database_url=sqlite_url, lease_seconds=3)
     one.start_gateway()

@@ -27,6 +27,7 @@ def test_ended_by_a_fault_of_its_own_it_is_tried_again_and_its_worker_lives_on(r
     undisturbed(running, done, SPEC)
 
 
+@pytest.mark.faults
 def test_killed_during_a_checkpoint_the_last_whole_one_is_gone_on_from(running, undisturbed):
     job = submit(running, WRITING)
     kept = f"/v1/jobs/{job['id']}/checkpoints"
@@ -38,21 +39,21 @@ def test_killed_during_a_checkpoint_the_last_whole_one_is_gone_on_from(running, 
     undisturbed(running, done, WRITING)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_always_dying_it_fails_its_job_with_the_reason_and_the_next_job_runs(on_sqlite, number):
-    job = submit(on_sqlite, SPEC | {"resources": {"max_attempts": 2}})
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGSEGV, marks=pytest.mark.faults)])
+def test_always_dying_it_fails_its_job_with_the_reason_and_the_next_job_runs(running, number):
+    job = submit(running, SPEC | {"resources": {"max_attempts": 2}})
     for attempt in (1, 2):
         wait_until(
-            lambda attempt=attempt: (now := look(on_sqlite, job))["attempt"] == attempt and now["progress"]["step"] > 0,
+            lambda attempt=attempt: (now := look(running, job))["attempt"] == attempt and now["progress"]["step"] > 0,
             60,
             f"attempt {attempt}",
         )
-        for pid in wait_until(lambda: trainers(on_sqlite.worker.pid), what="a trainer"):
+        for pid in wait_until(lambda: trainers(running.worker.pid), what="a trainer"):
             os.kill(pid, number)
-    done = finish(on_sqlite, job)
+    done = finish(running, job)
     assert (done["state"], done["attempt"], done["error"]["code"]) == ("failed", 2, "crashed")
     assert number.name in done["error"]["message"]
-    assert finish(on_sqlite, submit(on_sqlite, QUICK))["state"] == "succeeded"
+    assert finish(running, submit(running, QUICK))["state"] == "succeeded"
 
 
 def test_with_its_checkpoint_damaged_it_starts_over_and_ends_the_same(running, undisturbed):
@@ -68,12 +69,12 @@ def test_with_its_checkpoint_damaged_it_starts_over_and_ends_the_same(running, u
     undisturbed(running, finish(running, job), SPEC)
 
 
-def test_over_its_time_it_is_stopped(on_sqlite):
+def test_over_its_time_it_is_stopped(running):
     spec = SPEC | {"training": {"epochs": 100_000}, "resources": {"max_seconds": 1.5}}
-    job = submit(on_sqlite, spec)
-    trained(on_sqlite, job, 0)
-    at_work = trainers(on_sqlite.worker.pid)
-    done = finish(on_sqlite, job)
+    job = submit(running, spec)
+    trained(running, job, 0)
+    at_work = trainers(running.worker.pid)
+    done = finish(running, job)
     assert (done["state"], done["error"]["code"]) == ("failed", "timeout")
     wait_until(lambda: not any(is_alive(pid) for pid in at_work), 5, "the end of the trainer")
 

@@ -26,6 +26,7 @@ from tests.following import finish, look
 from tests.servers import descendants, is_alive, wait_until
 
 
+@pytest.mark.faults
 def test_killed_before_its_claim_it_leaves_the_job_to_another(running, valkey):
     pid = running.worker.pid
     with Redis(unix_socket_path=str(valkey.address)) as broker:
@@ -43,6 +44,7 @@ def test_killed_before_its_claim_it_leaves_the_job_to_another(running, valkey):
     assert (done["state"], done["attempt"]) == ("succeeded", 1)
 
 
+@pytest.mark.faults
 def test_killed_between_its_claim_and_the_first_step_it_leaves_the_job_to_another(running):
     ready = wait_until(lambda: trainers(running.worker.pid), what="a trainer that stands ready")
     time.sleep(0.5)  # so young it may not have asked yet to end with its worker
@@ -146,16 +148,16 @@ def test_stopped_past_its_lease_and_continued_it_says_nothing_more_and_its_train
 
 
 @pytest.mark.faults
-def test_without_the_process_that_its_trainers_are_forked_from_it_starts_another(on_sqlite, undisturbed):
-    job = submit(on_sqlite)
-    trained(on_sqlite, job, 200)
-    forked = trainers(on_sqlite.worker.pid)
-    (warm,) = (pid for pid in descendants(on_sqlite.worker.pid) if "forkserver" in command(pid) and pid not in forked)
+def test_without_the_process_that_its_trainers_are_forked_from_it_starts_another(running, undisturbed):
+    job = submit(running)
+    trained(running, job, 200)
+    forked = trainers(running.worker.pid)
+    (warm,) = (pid for pid in descendants(running.worker.pid) if "forkserver" in command(pid) and pid not in forked)
     os.kill(warm, signal.SIGKILL)
-    done = finish(on_sqlite, job)
+    done = finish(running, job)
     assert done["attempt"] >= 2
-    assert is_alive(on_sqlite.worker.pid)
-    undisturbed(on_sqlite, done, SPEC)
+    assert is_alive(running.worker.pid)
+    undisturbed(running, done, SPEC)
 
 
 def end(one):
