@@ -39,16 +39,15 @@ FENCING = (
     Mutation(
         "points are stored before it is known whose the job is",
         "storage/attempts.py",
-        "    with database.write() as session:\n        state, last = _renew(",
-        "    with database.write() as session:\n        curves.write(session)\n"
-        "    with database.write() as session:\n        state, last = _renew(",
+        "    try:\n        if word.environment:\n",
+        "    word.curves.write(session)\n    try:\n        if word.environment:\n",
         (_LIFE,),
     ),
     Mutation(
         "points count as stored before the commit",
         "storage/attempts.py",
-        "        curves.write(session)\n",
-        "        curves.write(session)\n        curves.written()\n",
+        "    word.curves.write(session)\n",
+        "    word.curves.write(session)\n    word.curves.written()\n",
         (_LIFE,),
     ),
     Mutation(
@@ -71,8 +70,8 @@ LEASES = (
     Mutation(
         "a trainer that never pauses is heard for ever, and nothing is reported meanwhile",
         "worker/supervisor.py",
-        "self._ending is None and time.monotonic() < until and self._trainer",
-        "self._ending is None and self._trainer",
+        "self._training and time.monotonic() < until and self._trainer",
+        "self._training and self._trainer",
         (_NEVER_PAUSES,),
     ),
     Mutation(
@@ -143,21 +142,28 @@ RETRIES = (
     ),
     Mutation(
         "failures are not counted, so that a poisonous job is tried for ever",
-        "storage/attempts.py",
+        "storage/endings.py",
         "    job.failures += 1\n",
         "",
         (_LIFE,),
     ),
     Mutation(
+        "jobs whose trainer died are trained together again, so that one takes the others down with it each time",
+        "storage/endings.py",
+        "    job.fuse_key = None\n",
+        "",
+        ("tests/storage/test_together.py",),
+    ),
+    Mutation(
         "the next try waits no longer than the one before",
-        "storage/attempts.py",
+        "storage/endings.py",
         "database_time() + 2 ** (job.failures - 1) - 1",
         "database_time()",
         (_LIFE,),
     ),
     Mutation(
         "a job that was being cancelled is tried again when its trainer dies",
-        "storage/attempts.py",
+        "storage/endings.py",
         '    if job.state == "cancelling":\n        move(session, job, "cancelled", "cancelled")\n'
         "    elif job.failures",
         "    if job.failures",
