@@ -10,9 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 import structlog
-from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_schemas.base import Reply
@@ -38,10 +36,13 @@ from service import (
     problems,
     uploads,
 )
-from service.gateway import Doors, Gateway
+from service.doors import Doors
+from service.gateway import Gateway
 from service.limits import BodyLimit
 from service.observation import Observation
+from service.polls import Polls
 from service.problems import documented
+from service.standings import Standings
 from service.watch import Watch
 from storage.artifacts import open_artifacts
 from storage.database import Database
@@ -55,7 +56,6 @@ log = structlog.get_logger()
 
 _UPLOADS = re.compile(r"/v1/datasets|/v1/(jobs|models)/[^/]+/predict")
 """The paths that take files."""
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -72,14 +72,16 @@ def create_app(settings: Settings) -> FastAPI:
         responses=documented(401, 403, 422, 500, 503),
     )
     database = Database(settings.database)
+    line, doors = Line(database, settings.project_running), Doors(settings, database)
     app.state.gateway = Gateway(
         settings=settings,
         database=database,
         artifacts=open_artifacts(settings.artifacts),
         waker=Waker(settings.broker),
         watch=Watch(database),
-        line=Line(database, settings.project_running),
-        doors=Doors(settings, database),
+        standings=(standings := Standings(database, line, doors)),
+        line=line,
+        doors=doors,
     )
     for room in (
         jobs,
@@ -100,19 +102,13 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(room.router)
     app.mount("/assets", pages.ASSETS)
+    app.add_middleware(Polls, standings=standings)
     problems.install(app)
     app.add_middleware(
         BodyLimit, most_bytes=settings.max_body_bytes, uploads=_UPLOADS, most_upload_bytes=settings.max_upload_bytes
     )
     app.add_middleware(SecurityHeaders, policy=pages.content_security_policy())
     app.add_middleware(Observation)
-    app.add_middleware(
-        CorrelationIdMiddleware,
-        header_name="X-Request-ID",
-        generator=lambda: new_id("req"),
-        validator=lambda given: _REQUEST_ID.fullmatch(given) is not None,
-        transformer=lambda given: given,
-    )
     _complete_openapi(app)
     return app
 
@@ -122,16 +118,16 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, policy: str) -> None:
         self._app = app
-        self._headers = {
-            "Content-Security-Policy": policy,
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-        }
+        self._headers = [
+            (b"content-security-policy", policy.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"no-referrer"),
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self._headers)
+                message["headers"] = [*message.get("headers", ()), *self._headers]
             await send(message)
 
         await self._app(scope, receive, sending if scope["type"] == "http" else send)
@@ -148,6 +144,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     yield
     stopped.set()
     gateway.watch.close()
+    gateway.standings.close()
     gateway.waker.close()
     gateway.database.close()
 

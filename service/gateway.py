@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import ipaddress
-import threading
-import time
 from dataclasses import dataclass
 from typing import Annotated
 
 import structlog
+from anyio import to_thread
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api_schemas.errors import Forbidden, InvalidRequest, Unauthorized
+from service.doors import Doors, is_loopback
+from service.standings import Standings
 from service.watch import Watch
 from storage.artifacts import Artifacts
 from storage.database import Database
-from storage.keys import DEFAULT_PROJECT, any_key, project_of
 from storage.line import Line
 from storage.queue import Waker
 from storage.settings import Settings
-
-_KEYS_ARE_LOOKED_FOR_EVERY = 1.0
-
-
-class Doors:
-    """Whether the gateway is open: bound to loopback, and no key was made."""
-
-    def __init__(self, settings: Settings, database: Database) -> None:
-        self._database = database
-        self._loopback = is_loopback(settings.host)
-        self._keyless = False
-        self._asked_at = -1e9
-        self._lock = threading.Lock()
-
-    def open(self) -> bool:
-        """Whether a request without a key may enter; a first key closes the door within a second."""
-        if not self._loopback:
-            return False
-        with self._lock:
-            if time.monotonic() - self._asked_at > _KEYS_ARE_LOOKED_FOR_EVERY:
-                self._keyless, self._asked_at = not any_key(self._database), time.monotonic()
-            return self._keyless
 
 
 @dataclass(frozen=True)
@@ -53,21 +30,12 @@ class Gateway:
     artifacts: Artifacts
     waker: Waker
     watch: Watch
+    standings: Standings
     line: Line
     doors: Doors
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address or a Host header's name means this very machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _gateway(request: Request) -> Gateway:
+async def _gateway(request: Request) -> Gateway:
     return request.app.state.gateway
 
 
@@ -76,7 +44,7 @@ GatewayDependency = Annotated[Gateway, Depends(_gateway)]
 _bearer = HTTPBearer(auto_error=False, description="A key made with `anneal keys create`.")
 
 
-def _project(
+async def _project(
     request: Request,
     gateway: GatewayDependency,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
@@ -87,17 +55,16 @@ def _project(
         Unauthorized: no key, or one that is not valid.
         Forbidden: a page of another site sends the request through somebody's browser.
     """
-    if credentials is not None:
-        project = project_of(gateway.database, credentials.credentials)
-        if project is None:
-            raise Unauthorized("this key is not valid; it may have been revoked")
-    elif gateway.doors.open():
-        _refuse_other_sites(request)
-        project = DEFAULT_PROJECT
-    else:
+    secret = credentials.credentials if credentials else None
+    project = gateway.doors.recall(secret) or await to_thread.run_sync(gateway.doors.open, secret)
+    if project is None and secret is not None:
+        raise Unauthorized("this key is not valid; it may have been revoked")
+    if project is None:
         raise Unauthorized(
             "send `Authorization: Bearer ann_...`; the operator makes a key with: anneal keys create NAME"
         )
+    if secret is None:
+        _refuse_other_sites(request)
     structlog.contextvars.bind_contextvars(project=project)
     return project
 
@@ -114,7 +81,7 @@ def _refuse_other_sites(request: Request) -> None:
 ProjectDependency = Annotated[str, Depends(_project)]
 
 
-def _idempotency_key(
+async def _idempotency_key(
     idempotency_key: Annotated[
         str | None,
         Header(description="Any text of yours: sending the request again with it gives the same answer, once done."),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from functools import cache
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from script.program import write_script
 from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
 from service.problems import documented
 from service.replies import Cursor, KnownDependency, Limit, Text, document, in_thread, page, reply, unchanged
+from service.standings import job_tag
 from service.waiting import newest
 from service.warm_start import initial_weights
 from storage import jobs
@@ -112,9 +112,10 @@ async def get_job(
     job_id: str, gateway: GatewayDependency, project: ProjectDependency, known: KnownDependency
 ) -> Response:
     """One job. A poll with `If-None-Match` is cheap; `Prefer: wait=30` waits for change."""
-    version = await newest(gateway, known, job_id, lambda: job_standing(gateway.database, project, job_id))
-    if known.has(version):
-        return unchanged(version)
+    if known.compares or known.wait_seconds:
+        version = await newest(gateway, known, job_id, lambda: job_standing(gateway.database, project, job_id))
+        if known.has(version):
+            return unchanged(version)
     job = await in_thread(lambda: gateway.line.stand(jobs.get_job(gateway.database, project, job_id), project))
     tag = _tag(job)
     return unchanged(tag) if known.has(tag) else reply(job, version=tag)
@@ -169,12 +170,8 @@ def resume_job(job_id: str, gateway: GatewayDependency, project: ProjectDependen
     return reply(job, version=_tag(job))
 
 
-def _tag(job: Job) -> int | str:
-    """What a job's ETag says: its version and, while it waits, what it waits for, which changes without it."""
-    if job.state != "queued":
-        return job.version
-    place = f"{zlib.crc32(job.waiting.model_dump_json().encode()):x}" if job.waiting else ""
-    return f"{job.version}-{place}"
+def _tag(job: Job) -> str:
+    return job_tag(job.version, job.state, job.waiting)
 
 
 def _once(key: str | None, job_id: str, verb: str) -> Once | None:

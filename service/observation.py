@@ -1,13 +1,16 @@
-"""What is seen of every request: a line in the log, and the numbers for Prometheus."""
+"""What is seen of every request: its id, a line in the log, and the numbers for Prometheus."""
 
 from __future__ import annotations
 
+import re
 import time
+from contextvars import ContextVar
 
 import structlog
-from asgi_correlation_id import correlation_id
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api_schemas.ids import new_id
 
 log = structlog.get_logger()
 
@@ -20,9 +23,18 @@ SECONDS = Histogram(
 )
 JOBS = Gauge("anneal_jobs", "Jobs in the database.", ["state"])
 
+request_id: ContextVar[str] = ContextVar("request_id", default="unknown")
+"""Of the request that is being answered."""
+
+_HEADER = b"x-request-id"
+_GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
 
 class Observation:
-    """Measures each request and gives its log lines one id."""
+    """Measures each request, and gives it an id that its answer and its log lines have too.
+
+    The id is the client's own `X-Request-ID`, unless that could forge a line.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -32,15 +44,18 @@ class Observation:
             await self._app(scope, receive, send)
             return
         started, status, seconds = time.perf_counter(), 500, 0.0
+        identifier = _identify(scope)
 
         async def sending(message: Message) -> None:
             nonlocal status, seconds
             if message["type"] == "http.response.start":
                 status, seconds = message["status"], time.perf_counter() - started
+                message["headers"] = [*message.get("headers", ()), (_HEADER, identifier.encode())]
             await send(message)
 
+        request_id.set(identifier)
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=correlation_id.get())
+        structlog.contextvars.bind_contextvars(request_id=identifier)
         try:
             await self._app(scope, receive, sending)
         finally:
@@ -48,4 +63,14 @@ class Observation:
             route = getattr(scope.get("route"), "path", "none")
             REQUESTS.labels(scope["method"], route, str(status)).inc()
             SECONDS.labels(scope["method"], route).observe(seconds)
-            log.info("request", method=scope["method"], path=scope["path"], status=status, seconds=round(seconds, 4))
+            _log(status, method=scope["method"], path=scope["path"], seconds=round(seconds, 4))
+
+
+def _log(status: int, **said: str | float) -> None:
+    """Write the request's line; that nothing changed is no news, and thousands of polls a second would fill the log."""
+    (log.debug if status == 304 else log.info)("request", status=status, **said)
+
+
+def _identify(scope: Scope) -> str:
+    given = next((value for name, value in scope["headers"] if name == _HEADER), b"")
+    return given.decode() if _GIVEN.fullmatch(given) else new_id("req")

@@ -7,7 +7,6 @@ from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from asgi_correlation_id import correlation_id
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
@@ -32,6 +31,7 @@ from api_schemas.errors import (
 )
 from api_schemas.nearest import nearest
 from service.fields import Path, bounds, known_fields
+from service.observation import request_id
 from storage.artifacts import is_full
 
 MEDIA_TYPE = "application/problem+json"
@@ -86,7 +86,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def render(error: AnnealError) -> Response:
     """An error as an answer."""
-    problem = error.problem(correlation_id.get() or "unknown")
+    problem = error.problem(request_id.get())
     headers = {"Cache-Control": "no-store"}
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)

@@ -83,7 +83,7 @@ class Known:
         return self._tags != {""}
 
 
-def _known(
+async def _known(
     if_none_match: Annotated[
         str | None, Header(description="The ETag of what you have: 304 without a body where it is still true.")
     ] = None,

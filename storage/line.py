@@ -9,11 +9,11 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import select
 
-from api_schemas.jobs import Job, Resources, Waiting
+from api_schemas.jobs import Job, Waiting
 from api_schemas.workers import Device, devices_of
 from storage.database import Database
 from storage.order import held_by_project
@@ -21,6 +21,17 @@ from storage.tables import JobRow, database_time
 from storage.workers import online
 
 _FRESH_SECONDS = 1.0
+
+
+class Asked(Protocol):
+    """What a job asks of the worker that takes it: its resources, or as much of its row."""
+
+    @property
+    def queue(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def priority(self) -> int: ...
 
 
 class Line:
@@ -46,10 +57,17 @@ class Line:
         """
         if job.state != "queued":
             return job
+        return job.model_copy(update={"waiting": self.waiting(job.id, job.spec.resources, project)})
+
+    def waiting(self, job_id: str, asked: Asked, project: str) -> Waiting:
+        """What a job that is queued waits for.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
         look = self._look()
-        ahead = look.ahead(job.id, job.spec.resources, project, self._most_running)
-        reason = look.reason(job.id, job.spec.resources, project, self._most_running)
-        return job.model_copy(update={"waiting": Waiting(ahead=ahead, for_=reason)})
+        ahead = look.ahead(job_id, asked, project, self._most_running)
+        return Waiting(ahead=ahead, for_=look.reason(job_id, asked, project, self._most_running))
 
     def _look(self) -> _Look:
         with self._lock:
@@ -87,7 +105,7 @@ class _Look:
         """In seconds."""
         return time.monotonic() - self.taken_at
 
-    def ahead(self, job_id: str, asked: Resources, project: str, most_running: int | None) -> int:
+    def ahead(self, job_id: str, asked: Asked, project: str, most_running: int | None) -> int:
         """How many jobs of its queue are taken before one, if none ends and none comes.
 
         Projects take turns: the job that its project has n before, with workers or in the line, is taken in round n.
@@ -112,7 +130,7 @@ class _Look:
             count += before if most_running is None else min(before, max(0, most_running - held))
         return count
 
-    def reason(self, job_id: str, asked: Resources, project: str, most_running: int | None) -> str:
+    def reason(self, job_id: str, asked: Asked, project: str, most_running: int | None) -> str:
         """What a job waits for, as the end of a sentence."""
         delay = self.delays.get(job_id, 0.0) - self.age
         if delay > 0:
@@ -126,7 +144,7 @@ class _Look:
             return f"the project's running jobs: {held} of {most_running}"
         return "a free worker"
 
-    def _able(self, asked: Resources) -> set[Device]:
+    def _able(self, asked: Asked) -> set[Device]:
         """The devices of the workers that could take such a job."""
         serving: set[Device] = {device for device, queues in self.workers if asked.queue in queues}
         return {device for device in serving if asked.device in ("auto", *devices_of(device))}

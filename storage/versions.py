@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import select, union_all
 
-from api_schemas.jobs import TERMINAL
+from api_schemas.jobs import TERMINAL, JobState
 from storage.database import Database, by_id, fetch
 from storage.tables import DatasetRow, JobRow, ModelTaskRow
 
@@ -19,6 +20,17 @@ class Standing:
     version: int
     ended: bool
     """Whether the version is its last, or waits for somebody to change it."""
+
+
+class JobStanding(NamedTuple):
+    """How far a job has come, and what decides when it starts."""
+
+    project: str
+    version: int
+    state: JobState
+    queue: str
+    device: str
+    priority: int
 
 
 def job_standing(database: Database, project: str, job_id: str) -> Standing:
@@ -48,7 +60,8 @@ def _read(database: Database, table: type[JobRow | DatasetRow], project: str, id
         if found is None:
             row = fetch(session, table, project, identifier)  # says that there is none
             return row.version, row.state
-        return found.tuple()
+        version, state = found
+        return version, state
 
 
 def read_versions(database: Database, identifiers: Sequence[str]) -> dict[str, int]:
@@ -58,3 +71,11 @@ def read_versions(database: Database, identifiers: Sequence[str]) -> dict[str, i
     tasks = select(ModelTaskRow.id, ModelTaskRow.version).where(ModelTaskRow.id.in_(identifiers))
     with database.read() as session:
         return dict(session.execute(union_all(jobs, datasets, tasks)).all())
+
+
+def read_standings(database: Database, job_ids: Collection[str]) -> dict[str, JobStanding]:
+    """The standings of jobs of any project; who is gone is left out."""
+    columns = (JobRow.project_id, JobRow.version, JobRow.state, JobRow.queue, JobRow.device, JobRow.priority)
+    query = select(JobRow.id, *columns).where(JobRow.id.in_(job_ids))
+    with database.read() as session:
+        return {job_id: JobStanding._make(found) for job_id, *found in session.execute(query)}
