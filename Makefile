@@ -56,6 +56,10 @@ clean:  ## remove what was built and cached; state in ANNEAL_HOME stays
 # Tests wait for real servers and trainers half of their time: three at a time keep two cores busy.
 WORKERS ?= 3
 
+# A machine may be told to keep no compiled code, which each of the hundreds of processes that tests start would then
+# compile anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 MINUTES ?= 10
 SEED ?= 7
 

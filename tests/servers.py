@@ -59,8 +59,10 @@ def is_alive(pid: int) -> bool:
 
 def descendants(pid: int) -> list[int]:
     """The processes that a process started, those that they started, and so on."""
-    lists = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/children")]
-    children = [int(word) for words in lists for word in words.split()]
+    children: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            children += map(int, task.read_text().split())
     return children + [below for child in children for below in descendants(child)]
 
 

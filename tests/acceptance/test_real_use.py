@@ -11,6 +11,8 @@ from tests.servers import wait_until
 
 SEEDS = range(5)
 
+IN_EVERY_RUN = {"digits", "breast_cancer"}
+"""The others have an example each, whose one seed is held to nearly as much in every run."""
 WANTED: dict[str, tuple[str, float, dict[str, Any]]] = {
     "digits": (
         "test/accuracy",
@@ -61,7 +63,9 @@ WANTED: dict[str, tuple[str, float, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("dataset", WANTED)
+@pytest.mark.parametrize(
+    "dataset", [name if name in IN_EVERY_RUN else pytest.param(name, marks=pytest.mark.verify) for name in WANTED]
+)
 def test_the_median_over_five_seeds_is_what_one_would_want(anneal, dataset):
     metric, least, spec = WANTED[dataset]
     jobs = [anneal.client.post("/v1/jobs", json=seeded(dataset, spec, seed)).json() for seed in SEEDS]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +13,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from storage.keys import create_key
-from tests.servers import wait_until
+from storage.settings import Settings
+from tests.servers import Deployment, wait_until
 
 FILES = {"SVG": "curve.svg", "PNG": "curve.png", "CSV": "metrics.csv", "Script": "script"}
-QUICK = {"name": "behind a door", "dataset": {"name": "iris"}, "training": {"epochs": 2}}
+QUICK = {"dataset": {"name": "iris"}, "training": {"epochs": 2}}
 
 
 @dataclass(frozen=True)
@@ -26,20 +30,30 @@ class Locked:
     job: str
 
 
-def finished(client: httpx.Client) -> str:
+def finished(client: httpx.Client, name: str) -> str:
     """The id of a job that was trained to its end."""
-    address = client.post("/v1/jobs", json=QUICK).raise_for_status().headers["Location"]
+    address = client.post("/v1/jobs", json={"name": name, **QUICK}).raise_for_status().headers["Location"]
     return wait_until(lambda: (job := client.get(address).json())["terminal"] and job, 120, "the job's end")["id"]
 
 
-@pytest.fixture
-def locked(deployment) -> Locked:
-    here = deployment()
-    _, key = create_key(here.database, "a browser")
-    here.start_gateway()
-    here.start_worker()
-    here.client.headers["Authorization"] = f"Bearer {key}"
-    return Locked(here.url, key, here.client, finished(here.client))
+@pytest.fixture(scope="module")
+def locked(anneal, valkey, tmp_path_factory) -> Iterator[Locked]:
+    """On a copy of the database that all tests share, so that no worker has to start for it."""
+    job = finished(anneal.client, "behind a door")
+    home = tmp_path_factory.mktemp("locked")
+    with (
+        closing(sqlite3.connect(anneal.home / "anneal.db")) as shared,
+        closing(sqlite3.connect(home / "anneal.db")) as own,
+    ):
+        shared.backup(own)
+    here = Deployment(Settings(home=home, port=0, broker_url=valkey.url))
+    try:
+        _, key = create_key(here.database, "a browser")
+        here.start_gateway()
+        here.client.headers["Authorization"] = f"Bearer {key}"
+        yield Locked(here.url, key, here.client, job)
+    finally:
+        here.stop()
 
 
 def question(page: Page) -> Locator:
@@ -93,7 +107,7 @@ def test_a_closed_question_comes_back_only_when_it_is_asked_for(open_page, locke
 
 
 def test_without_keys_a_picture_opens_in_a_tab_and_the_numbers_are_saved(open_page, anneal):
-    job = finished(anneal.client)
+    job = finished(anneal.client, "in the open")
     page = open_page(f"#/jobs/{job}")
     with page.expect_popup() as tab:
         page.get_by_role("region", name="Curves").get_by_role("link", name="SVG").click()
