@@ -13,13 +13,15 @@ from api_schemas.catalog.metrics import leading
 from api_schemas.curves import Metrics, SeriesKey
 from api_schemas.errors import InvalidRequest
 from service.gateway import GatewayDependency, ProjectDependency
+from service.parquet import parquet
 from service.plot import curve_svg
 from service.plot_paper import png
 from service.problems import documented
-from service.replies import KnownDependency, etag, in_thread, reply, unchanged
+from service.replies import KnownDependency, etag, in_thread, unchanged
 from service.waiting import newest
 from storage import jobs
-from storage.curves import read_metrics, stream_points
+from storage.metrics import read_curves, read_metrics, stream_points
+from storage.points import Stretch
 from storage.versions import job_standing
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["curves"], responses=documented(404))
@@ -28,6 +30,7 @@ Step = Annotated[int | None, Query(ge=0, le=2**62)]
 
 _KEYS = TypeAdapter(list[SeriesKey])
 _PICTURE_POINTS = 800
+_PARQUET = "application/vnd.apache.parquet"
 
 
 @router.get(
@@ -48,18 +51,13 @@ async def get_metrics(
     version = await newest(gateway, known, job_id, lambda: job_standing(gateway.database, project, job_id))
     if known.has(version):
         return unchanged(version)
-    metrics, version = await in_thread(
-        lambda: read_metrics(
-            gateway.database,
-            project,
-            job_id,
-            keys=wanted,
-            from_step=from_step,
-            to_step=to_step,
-            max_points=max_points,
-        )
-    )
-    return reply(metrics, version=version)
+
+    def written() -> tuple[bytes, int]:
+        curves = read_curves(gateway.database, project, job_id, wanted, from_step, to_step, max_points)
+        return curves.json(), curves.version
+
+    body, version = await in_thread(written)
+    return Response(body, 200, {"ETag": etag(version), "Cache-Control": "no-cache"}, "application/json")
 
 
 @router.get("/metrics.csv", response_model=None, responses={200: {"content": {"text/csv": {}}}})
@@ -76,6 +74,14 @@ def get_metrics_jsonl(
 ) -> Response:
     """Every point of every series as a line of JSON; a value that is not finite is null and spelled in `nonfinite`."""
     return _stream("jsonl", job_id, gateway, project, keys)
+
+
+@router.get("/metrics.parquet", response_model=None, responses={200: {"content": {_PARQUET: {}}}})
+def get_metrics_parquet(
+    job_id: str, gateway: GatewayDependency, project: ProjectDependency, keys: str | None = None
+) -> Response:
+    """Every point of every series as a row of `key`, `step` and `value`, for pandas, polars, DuckDB and the like."""
+    return _stream("parquet", job_id, gateway, project, keys)
 
 
 @router.get("/curve.svg", response_model=None, responses={200: {"content": {"image/svg+xml": {}}}})
@@ -114,7 +120,7 @@ def _picture(
 
 
 def _stream(
-    form: Literal["csv", "jsonl"],
+    form: Literal["csv", "jsonl", "parquet"],
     job_id: str,
     gateway: GatewayDependency,
     project: ProjectDependency,
@@ -123,16 +129,18 @@ def _stream(
     wanted = _series_keys(keys)
     job_standing(gateway.database, project, job_id)  # a job that does not exist is a 404, not an empty file
     points = stream_points(gateway.database, project, job_id, wanted)
-    media_type = "text/csv" if form == "csv" else "application/jsonl"
     headers = {"Content-Disposition": f'attachment; filename="{job_id}.{form}"'}
+    if form == "parquet":
+        return StreamingResponse(parquet(points), 200, headers, _PARQUET)
+    media_type = "text/csv" if form == "csv" else "application/jsonl"
     return StreamingResponse(_lines(form, points), 200, headers, media_type)
 
 
-def _lines(form: Literal["csv", "jsonl"], points: Iterator[tuple[str, list[int], list[float]]]) -> Iterator[str]:
+def _lines(form: Literal["csv", "jsonl"], points: Iterator[tuple[str, Stretch]]) -> Iterator[str]:
     if form == "csv":
         yield "key,step,value\n"
-    for key, steps, values in points:
-        pairs = zip(steps, values, strict=True)
+    for key, part in points:
+        pairs = zip(part.steps.tolist(), part.values.tolist(), strict=True)
         if form == "csv":
             yield "".join(f"{key},{step},{value!r}\n" for step, value in pairs)
         else:

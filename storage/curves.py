@@ -1,253 +1,187 @@
-"""Curves in chunks of points: appended by the attempt that holds the job, read at any zoom."""
+"""Writing the curves of an attempt: small chunks that grow together, and summaries of those that are full."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import bindparam, delete
 from sqlalchemy.orm import Session
 
-from api_schemas.curves import Metrics, NonFinite, Series
-from storage.database import Database, fetch, insert
-from storage.tables import ChunkRow, JobRow
-
-Steps: TypeAlias = NDArray[np.int64]
-Values: TypeAlias = NDArray[np.float64]
+from storage.cells import Steps, Values, cells_of, joined, merged, width_of
+from storage.database import insert
+from storage.points import FOREVER, Gap, Stretch, Summary, encoded, extents, read_chunks, read_summaries
+from storage.tables import ChunkRow, SummaryRow
 
 CHUNK_POINTS = 4096
-"""Points in a full chunk: 32 KiB, rewritten while it grows and never again after."""
-MOST_NONFINITE = 1000
+"""Points in a full chunk, which is never written again."""
+CELLS = 64
+"""Cells in a summary, or one more where its ends cut two."""
+FANOUT = 16
+"""Summaries of one level that one of the next covers."""
 
 
 @dataclass
-class _Tail:
-    """The last, growing chunk of a series."""
+class _Series:
+    """What a writer knows of one series: its points behind the last full chunk, and what was not yet written."""
 
-    steps: list[int] = field(default_factory=list[int])
-    values: list[float] = field(default_factory=list[float])
-    changed: bool = False
+    chunk_points: int
+    last: int = -1
+    """Step of its last point."""
+    fresh: list[Stretch] = field(default_factory=list[Stretch])
+    """Added, and in no chunk yet."""
+    tail: list[Stretch] = field(default_factory=list[Stretch])
+    """Chunks that are not full, each less than half as long as the one before it."""
+    summed: list[list[Summary]] = field(default_factory=list[list[Summary]])
+    """By level, the summaries that no summary of the next covers."""
+    after: int = -1
+    """Last step of all full chunks."""
+    changed_from: int | None = None
+    """Chunks that begin at this step or behind it are not written as they are now."""
+    full: list[Stretch] = field(default_factory=list[Stretch])
+    """Full chunks to be written."""
+    summaries: list[Summary] = field(default_factory=list[Summary])
+    """Summaries to be written."""
+
+    def settle(self) -> None:
+        """Put what is fresh into chunks. It takes in those before it as long as they are not twice as long.
+
+        So a point is written again only as often as its chunk about doubles, twelve times at most, and there are never
+        more than a dozen chunks that are not full.
+        """
+        if not self.fresh:
+            return
+        parts, count = [*self.fresh], sum(map(len, self.fresh))
+        overflows = sum(map(len, self.tail)) + count >= self.chunk_points
+        while self.tail and (overflows or len(self.tail[-1]) < 2 * count):
+            parts.insert(0, self.tail.pop())
+            count += len(parts[0])
+        self.fresh.clear()
+        self._put(Stretch.of(parts))
+
+    def _put(self, stretch: Stretch) -> None:
+        self.changed_from = min(stretch.first, FOREVER if self.changed_from is None else self.changed_from)
+        whole = len(stretch) // self.chunk_points * self.chunk_points
+        for start in range(0, whole, self.chunk_points):
+            chunk = stretch.between(start, start + self.chunk_points)
+            self.full.append(chunk)
+            width = width_of(chunk.last - self.after, CELLS)
+            cells = cells_of(chunk.steps, chunk.values, width)
+            self._summarise(Summary(1, self.after, chunk.last, width, cells))
+            self.after = chunk.last
+        if whole < len(stretch):
+            self.tail.append(stretch.between(whole, len(stretch)))
+
+    def _summarise(self, summary: Summary) -> None:
+        """Write a summary, and one of the next level once there are enough."""
+        self.summaries.append(summary)
+        if len(self.summed) < summary.level:
+            self.summed.append([])
+        waiting = self.summed[summary.level - 1]
+        waiting.append(summary)
+        if len(waiting) == FANOUT:
+            after, last = waiting[0].after, summary.last
+            width = width_of(last - after, CELLS)
+            cells = merged(joined(one.cells for one in waiting), width)
+            waiting.clear()
+            self._summarise(Summary(summary.level + 1, after, last, width, cells))
+
+    def chunks(self) -> list[Stretch]:
+        """Those that are to be written."""
+        if self.changed_from is None:
+            return []
+        return [*self.full, *(chunk for chunk in self.tail if chunk.first >= self.changed_from)]
 
 
 class CurveWriter:
-    """Collects the points of one attempt and writes them in the transactions of whoever holds the lease."""
+    """Collects the points of one attempt and writes them in the transactions of whoever holds the lease.
 
-    def __init__(self, job_id: str) -> None:
+    Args:
+        job_id: whose they are.
+        chunk_points: points in a full chunk.
+    """
+
+    def __init__(self, job_id: str, chunk_points: int = CHUNK_POINTS) -> None:
         self._job_id = job_id
-        self._tails: dict[str, _Tail] = {}
-        self._full: list[dict[str, Any]] = []
+        self._series: dict[str, _Series] = defaultdict(lambda: _Series(chunk_points))
 
     def rewind(self, session: Session, steps_done: int) -> None:
         """Drop the points of steps that will be done again, and go on behind the others."""
-        query = select(ChunkRow).where(ChunkRow.job_id == self._job_id).order_by(ChunkRow.key, ChunkRow.first_step)
-        for chunk in session.scalars(query):
-            steps, values = _decode(chunk)
-            keep = int(np.searchsorted(steps, steps_done))
-            if keep < chunk.count:
-                session.delete(chunk)
-            if keep:
-                self._tails[chunk.key] = _Tail(steps[:keep].tolist(), values[:keep].tolist(), keep < chunk.count)
-        session.flush()
-        session.expunge_all()
+        series = extents(session, self._job_id, 0)
+        behind = SummaryRow.job_id == self._job_id, SummaryRow.last_step >= steps_done
+        session.execute(delete(SummaryRow).where(*behind))
+        gaps = [Gap(one.key, -1, steps_done - 1) for one in series]
+        levels = max((one.levels for one in series), default=0)
+        summaries, left = read_summaries(session, self._job_id, gaps, defaultdict(lambda: FOREVER), levels)
+        chunks = read_chunks(session, self._job_id, left)
+        for one in series:
+            self._go_on(one.key, summaries[one.key], chunks.get(one.key, []), levels)
+        session.execute(delete(ChunkRow).where(ChunkRow.job_id == self._job_id, ChunkRow.last_step >= steps_done))
+        self.write(session)
 
-    def add(self, key: str, steps: Sequence[int], values: Sequence[float]) -> None:
+    def _go_on(self, key: str, summaries: Sequence[Summary], chunks: Sequence[Stretch], levels: int) -> None:
+        """Begin where the points of earlier attempts end; those in no summary are put into chunks again."""
+        series = self._series[key]
+        series.after = max((one.last for one in summaries), default=-1)
+        series.last = chunks[-1].last if chunks else series.after
+        series.summed = [[one for one in summaries if one.level == level] for level in range(1, levels + 1)]
+        series.fresh = [*chunks]
+
+    def add(self, key: str, steps: Sequence[int] | Steps, values: Sequence[float] | Values) -> None:
         """Add points, in rising order of steps; one at a step that the series already has is the same and is left."""
-        tail = self._tails.setdefault(key, _Tail())
-        last = tail.steps[-1] if tail.steps else -1
-        for step, value in zip(steps, values, strict=True):
-            if step <= last:
-                continue
-            if len(tail.steps) == CHUNK_POINTS:
-                self._full.append(self._chunk(key, tail))
-                tail = self._tails[key] = _Tail()
-            tail.steps.append(step)
-            tail.values.append(value)
-            tail.changed = True
+        series = self._series[key]
+        added = Stretch(_steps(steps), np.asarray(values, np.float64))
+        if len(added.steps) != len(added.values):
+            raise ValueError(f"{len(added.steps)} steps of {key} have {len(added.values)} values")
+        if new := added.within(series.last, FOREVER):
+            series.fresh.append(new)
+            series.last = new.last
 
     def write(self, session: Session) -> None:
         """Write what was added since the last call that was followed by `written`."""
-        grown = [self._chunk(key, tail) for key, tail in self._tails.items() if tail.changed]
-        if chunks := [*self._full, *grown]:
-            upsert = insert(session, ChunkRow)
-            changed = {name: upsert.excluded[name] for name in ("last_step", "count", "steps", "values")}
-            whole = upsert.on_conflict_do_update(index_elements=["job_id", "key", "first_step"], set_=changed)
-            session.execute(whole, chunks)
+        chunks: list[dict[str, Any]] = []
+        summaries: list[dict[str, Any]] = []
+        changed: list[dict[str, Any]] = []
+        for key, series in self._series.items():
+            series.settle()
+            place = {"job_id": self._job_id, "key": key}
+            chunks += [place | encoded(chunk) for chunk in series.chunks()]
+            summaries += [place | _row(summary) for summary in series.summaries]
+            if series.changed_from is not None:
+                changed.append({"of": self._job_id, "named": key, "from": series.changed_from})
+        if changed:
+            session.connection().execute(_DELETE, changed)
+            session.connection().execute(insert(session, ChunkRow), chunks)
+        if summaries:  # one that was written before, and not answered, is the same
+            session.connection().execute(insert(session, SummaryRow).on_conflict_do_nothing(), summaries)
 
     def written(self) -> None:
         """The transaction of the last `write` is committed."""
-        self._full.clear()
-        for tail in self._tails.values():
-            tail.changed = False
-
-    def _chunk(self, key: str, tail: _Tail) -> dict[str, Any]:
-        first, last, count = tail.steps[0], tail.steps[-1], len(tail.steps)
-        whole = last - first + 1 == count
-        return {
-            "job_id": self._job_id,
-            "key": key,
-            "first_step": first,
-            "last_step": last,
-            "count": count,
-            "steps": None if whole else np.asarray(tail.steps, "<i8").tobytes(),
-            "values": np.asarray(tail.values, "<f8").tobytes(),
-        }
+        for series in self._series.values():
+            series.changed_from = None
+            series.full.clear()
+            series.summaries.clear()
 
 
-def read_metrics(
-    database: Database,
-    project: str,
-    job_id: str,
-    *,
-    keys: Sequence[str] | None = None,
-    from_step: int | None = None,
-    to_step: int | None = None,
-    max_points: int | None = None,
-) -> tuple[Metrics, int]:
-    """A job's curves, and the version of the job that they belong to.
-
-    Args:
-        database: where they are.
-        project: who asks.
-        job_id: whose they are.
-        keys: of the series; all where None. One that does not exist is left out.
-        from_step: first step, inclusive.
-        to_step: last step, inclusive.
-        max_points: most values of a series; one with more points is given in buckets.
-
-    Raises:
-        NotFound: this project has no such job.
-    """
-    with database.read() as session:
-        job = fetch(session, JobRow, project, job_id)
-        found = read_points(session, job.id, keys, from_step, to_step)
-        series = [_series(key, steps, values, max_points) for key, (steps, values) in found.items()]
-        last = session.scalar(
-            select(ChunkRow.last_step).where(ChunkRow.job_id == job.id).order_by(ChunkRow.last_step.desc()).limit(1)
-        )
-        return Metrics(job=job.id, state=job.state, last_step=last, series=series), job.version
+_DELETE = delete(ChunkRow).where(
+    ChunkRow.job_id == bindparam("of"), ChunkRow.key == bindparam("named"), ChunkRow.first_step >= bindparam("from")
+)
 
 
-def read_points(
-    session: Session, job_id: str, keys: Sequence[str] | None, from_step: int | None, to_step: int | None
-) -> Mapping[str, tuple[Steps, Values]]:
-    """The raw points by series: steps and values, shape (points,) each, in rising order of steps."""
-    query = select(ChunkRow).where(ChunkRow.job_id == job_id).order_by(ChunkRow.key, ChunkRow.first_step)
-    if keys is not None:
-        query = query.where(ChunkRow.key.in_(keys))
-    if from_step is not None:
-        query = query.where(ChunkRow.last_step >= from_step)
-    if to_step is not None:
-        query = query.where(ChunkRow.first_step <= to_step)
-    parts: dict[str, list[tuple[Steps, Values]]] = {}
-    for chunk in session.scalars(query):
-        parts.setdefault(chunk.key, []).append(_decode(chunk))
-    order = keys if keys is not None else sorted(parts, key=_reading_order)
-    return {key: _cut(parts[key], from_step, to_step) for key in order if key in parts}
+def _steps(steps: Sequence[int] | Steps) -> Steps:
+    if isinstance(steps, range):  # an array of it would be made number by number
+        return np.arange(steps.start, steps.stop, steps.step, dtype=np.int64)
+    return np.asarray(steps, np.int64)
 
 
-def stream_points(
-    database: Database, project: str, job_id: str, keys: Sequence[str] | None
-) -> Iterator[tuple[str, list[int], list[float]]]:
-    """Every raw point of a job, a chunk at a time: series, steps, values.
-
-    Each chunk is a transaction of its own, so that a slow reader holds nothing up.
-
-    Raises:
-        NotFound: this project has no such job.
-    """
-    with database.read() as session:
-        job = fetch(session, JobRow, project, job_id)
-        query = select(ChunkRow.key, ChunkRow.first_step).where(ChunkRow.job_id == job.id)
-        places = sorted(session.execute(query).all(), key=lambda place: (_reading_order(place[0]), place[1]))
-    for key, first_step in places:
-        if keys is not None and key not in keys:
-            continue
-        with database.read() as session:
-            chunk = session.get(ChunkRow, (job_id, key, first_step))
-        if chunk is not None:
-            steps, values = _decode(chunk)
-            yield key, steps.tolist(), values.tolist()
-
-
-def _reading_order(key: str) -> tuple[int, str]:
-    return ("train", "val", "test").index(key.split("/", maxsplit=1)[0]) if key.startswith(
-        ("train", "val", "test")
-    ) else 3, key
-
-
-def _decode(chunk: ChunkRow) -> tuple[Steps, Values]:
-    values = np.frombuffer(chunk.values, "<f8").astype(np.float64)
-    if chunk.steps is None:
-        return np.arange(chunk.first_step, chunk.last_step + 1, dtype=np.int64), values
-    return np.frombuffer(chunk.steps, "<i8").astype(np.int64), values
-
-
-def _cut(parts: list[tuple[Steps, Values]], from_step: int | None, to_step: int | None) -> tuple[Steps, Values]:
-    steps = np.concatenate([part[0] for part in parts])
-    values = np.concatenate([part[1] for part in parts])
-    start = 0 if from_step is None else int(np.searchsorted(steps, from_step))
-    stop = len(steps) if to_step is None else int(np.searchsorted(steps, to_step, side="right"))
-    return steps[start:stop], values[start:stop]
-
-
-def _series(key: str, steps: Steps, values: Values, max_points: int | None) -> Series:
-    points = len(steps)
-    nonfinite = [
-        NonFinite(step=int(steps[at]), value=_spell(float(values[at])))
-        for at in np.flatnonzero(~np.isfinite(values))[:MOST_NONFINITE]
-    ]
-    if max_points is None or points <= max_points:
-        return Series(
-            key=key,
-            points=points,
-            sampled=False,
-            step=steps.tolist(),
-            value=_json_numbers(values),
-            nonfinite=nonfinite,
-        )
-    return _sampled(key, steps, values, max_points, nonfinite)
-
-
-def _sampled(key: str, steps: Steps, values: Values, max_points: int, nonfinite: list[NonFinite]) -> Series:
-    """The series in buckets of equal width in steps; the first point stands alone, the last ends the last bucket."""
-    buckets = max(1, max_points - 1)
-    span = int(steps[-1] - steps[0])
-    width = max(1, -(-span // buckets))
-    # The first point is bucket 0; every later one lies in (first + (k-1) width, first + k width].
-    bucket = -(-(steps - steps[0]) // width)
-    starts = np.flatnonzero(np.diff(bucket, prepend=-1))
-    ends = np.append(starts[1:], len(steps)) - 1
-    finite = np.isfinite(values)
-    counts = np.add.reduceat(finite, starts, dtype=np.int64)
-    known = counts > 0
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        low = np.minimum.reduceat(np.where(finite, values, np.inf), starts)
-        high = np.maximum.reduceat(np.where(finite, values, -np.inf), starts)
-        mean = np.add.reduceat(np.where(finite, values, 0.0), starts) / counts
-    return Series(
-        key=key,
-        points=len(steps),
-        sampled=True,
-        bucket_steps=width,
-        step=steps[ends].tolist(),
-        value=_json_numbers(values[ends]),
-        min=_json_numbers(np.where(known, low, np.nan)),
-        max=_json_numbers(np.where(known, high, np.nan)),
-        mean=_json_numbers(np.where(known, mean, np.nan)),
-        nonfinite=nonfinite,
-    )
-
-
-def _json_numbers(values: Values) -> list[float | None]:
-    if bool(np.isfinite(values).all()):
-        return values.tolist()
-    return [value if np.isfinite(value) else None for value in values.tolist()]
-
-
-def _spell(value: float) -> Literal["nan", "inf", "-inf"]:
-    if np.isnan(value):
-        return "nan"
-    return "inf" if value > 0 else "-inf"
+def _row(summary: Summary) -> dict[str, Any]:
+    return {
+        "level": summary.level,
+        "after_step": summary.after,
+        "last_step": summary.last,
+        "cell_steps": summary.cell_steps,
+        "cells": summary.cells.tobytes(),
+    }

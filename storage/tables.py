@@ -233,7 +233,7 @@ class EventRow(Table):
 
 
 class ChunkRow(Table):
-    """Up to `storage.curves.CHUNK_POINTS` consecutive points of one series."""
+    """Up to `storage.curves.CHUNK_POINTS` consecutive points of one series; the view `points` has each as a row."""
 
     __tablename__ = "curve_chunks"
 
@@ -246,6 +246,24 @@ class ChunkRow(Table):
     """Little-endian int64; None where every step from first to last has a point."""
     values: Mapped[bytes] = mapped_column(LargeBinary)
     """Little-endian float64, NaN and infinities as they are."""
+
+
+class SummaryRow(Table):
+    """What a stretch of one series looks like from further away."""
+
+    __tablename__ = "curve_summaries"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(120), primary_key=True)
+    level: Mapped[int] = mapped_column(primary_key=True)
+    """1 for a full chunk, the next for `storage.curves.FANOUT` of the one before."""
+    after_step: Mapped[int] = mapped_column(primary_key=True)
+    """The last step before it: all points from there until its own last step are in it."""
+    last_step: Mapped[int]
+    cell_steps: Mapped[int]
+    """Its cells end at multiples of this many steps."""
+    cells: Mapped[bytes] = mapped_column(LargeBinary)
+    """As in `storage.cells.CELL`."""
 
 
 class DatasetRow(Owned, Table):

@@ -12,8 +12,9 @@ from api_schemas.errors import Conflict
 from api_schemas.jobs import Checkpoint, JobError
 from storage import attempts, jobs
 from storage.attempts import LeaseLost, Report
-from storage.curves import CurveWriter, read_metrics
+from storage.curves import CurveWriter
 from storage.database import now
+from storage.metrics import read_metrics
 from storage.queue import Waker
 from storage.reconcile import reconcile
 

@@ -115,12 +115,14 @@ def test_files_that_are_gone_or_damaged_are_named_and_the_rest_is_kept(full, art
 
 
 def changed(path, member):
-    """A backup with one byte of a member changed, and the zip's own checksum right."""
+    """A backup with one byte of a member changed, of a database in a row, and the zip's own checksum right."""
     other = path.with_name("changed.zip")
     with zipfile.ZipFile(path) as before, zipfile.ZipFile(other, "w") as after:
         for name in before.namelist():
             content = before.read(name)
-            after.writestr(name, content[:-1] + b"?" if name == member else content)
+            place = content.rindex(b'"dataset"') if name == "anneal.db" else len(content) - 1
+            damaged = content[:place] + b"?" + content[place + 1 :]
+            after.writestr(name, damaged if name == member else content)
     return other
 
 

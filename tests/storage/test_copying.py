@@ -10,8 +10,8 @@ from sqlalchemy import select, text
 from api_schemas.errors import Conflict, InternalError
 from storage import jobs
 from storage.copying import copy_database, refuse_busy
-from storage.curves import read_metrics
 from storage.database import Database
+from storage.metrics import read_metrics
 from storage.migrations import current, newest, upgrade
 from storage.tables import JobRow, Table
 from tests.storage.filled import fill, go

@@ -27,9 +27,11 @@ from api_schemas.jobs import HELD, TERMINAL, Checkpoint, JobError, JobSpec
 from api_schemas.plan import make_plan
 from storage import attempts, jobs
 from storage.attempts import Claim, LeaseLost, Report
-from storage.curves import CurveWriter, read_points
+from storage.curves import CurveWriter
 from storage.database import Database, now
 from storage.idempotency import Once
+from storage.metrics import read_points
+from storage.points import Stretch
 from storage.reconcile import reconcile
 from storage.tables import EventRow, Table, database_time
 from tests.storage.life import DUTY, LEASE, Job, Life
@@ -277,8 +279,8 @@ class Machine(RuleBasedStateMachine):
             for job_id, *entry in session.execute(_LOG):
                 logs[job_id].append(entry)
             for job_id, job in self.life.jobs.items():
-                curves = read_points(session, job_id, None, None, None)
-                _check(rows[job_id], job, logs[job_id], *curves.get("train/loss", ([], [])))
+                points = read_points(session, job_id).get("train/loss", Stretch.of([]))
+                _check(rows[job_id], job, logs[job_id], points.steps, points.values)
                 self._check_version(rows[job_id])
 
     def _check_version(self, row):

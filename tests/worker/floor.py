@@ -18,9 +18,9 @@ from storage import attempts, datasets, jobs
 from storage.artifacts import FileArtifacts
 from storage.checkpoints import list_checkpoints
 from storage.companions import Room
-from storage.curves import read_metrics
 from storage.database import Database
 from storage.datasets import NewDataset
+from storage.metrics import read_metrics
 from storage.migrations import upgrade
 from storage.settings import Settings
 from tests.servers import descendants, wait_until
