@@ -37,6 +37,7 @@ from service import (
     uploads,
 )
 from service.doors import Doors
+from service.following import Following
 from service.gateway import Gateway
 from service.limits import BodyLimit
 from service.observation import Observation
@@ -79,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
         artifacts=open_artifacts(settings.artifacts),
         waker=Waker(settings.broker),
         watch=Watch(database),
+        following=Following(database),
         standings=(standings := Standings(database, line, doors)),
         line=line,
         doors=doors,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Annotated
 
 from anyio import sleep
@@ -12,7 +10,7 @@ from fastapi import APIRouter, Header, Query
 from starlette.responses import Response, StreamingResponse
 
 from api_schemas.errors import NotFound, Unavailable
-from api_schemas.jobs import Event, Job
+from api_schemas.jobs import Event
 from api_schemas.pages import Page
 from service.gateway import Gateway, GatewayDependency, ProjectDependency
 from service.problems import documented
@@ -22,8 +20,6 @@ from storage.jobs import get_events
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["events"], responses=documented(404))
 
 HEARTBEAT_SECONDS = 15.0
-_BATCH = 100
-"""Events that are read and sent at a time: so many are in memory for each listener that catches up."""
 
 After = Annotated[int | None, Query(ge=0, le=2**62, description="Only events with a higher id.")]
 
@@ -58,44 +54,34 @@ async def get_job_events(
     on; a comment now and then to keep the line alive; and one `end` when the job has ended and all was said.
     """
     start = int(last_event_id) if last_event_id and last_event_id.isdecimal() and after is None else after or 0
-    job, events = await in_thread(lambda: get_events(gateway.database, project, job_id, start, limit + 1))
     if "text/event-stream" in accept:
-        stream = _stream(gateway, project, job, start)
+        await gateway.following.behind(project, job_id, start)  # there is such a job
+        stream = _stream(gateway, project, job_id, start)
         return StreamingResponse(stream, 200, {"Cache-Control": "no-store"}, "text/event-stream")
+    _, events = await in_thread(lambda: get_events(gateway.database, project, job_id, start, limit + 1))
     following = str(events[limit - 1].id) if len(events) > limit else None
     return reply(Page[Event](data=events[:limit], has_more=following is not None, next_cursor=following))
 
 
-async def _stream(gateway: Gateway, project: str, job: Job, after: int) -> AsyncIterator[str]:
+async def _stream(gateway: Gateway, project: str, job_id: str, after: int) -> AsyncIterator[str]:
     while not gateway.watch.closing:
         try:
-            job, events = await in_thread(partial(get_events, gateway.database, project, job.id, after, _BATCH))
+            told = await gateway.following.behind(project, job_id, after)
         except Unavailable as error:
             yield ": the database is away; this goes on when it is back\n\n"
             await sleep(error.retry_after_seconds or 1)
             continue
         except NotFound:  # it was deleted; whoever comes back hears that
             return
-        if events:
-            after = events[-1].id
-            yield "".join(_told(event) for event in events)
-        if len(events) == _BATCH:
+        if told.text:
+            after = told.last
+            yield told.text
+        if told.more:
             continue
-        if job.terminal:
-            yield _message("end", {"state": job.state})
+        yield told.standing
+        if told.ended:
             return
-        progress = {"state": job.state, "step": job.progress.step, "total_steps": job.progress.total_steps}
-        yield _message("progress", {**progress, "version": job.version})
-        while not await gateway.watch.change(job.id, job.version, HEARTBEAT_SECONDS):
+        while not await gateway.watch.change(job_id, told.version, HEARTBEAT_SECONDS):
             if gateway.watch.closing:
                 return
             yield ": still here\n\n"
-
-
-def _told(event: Event) -> str:
-    return _message(event.type, {"at": event.model_dump(mode="json")["at"], **event.data}, event.id)
-
-
-def _message(kind: str, data: dict[str, str | int | float | None], number: int | None = None) -> str:
-    head = f"id: {number}\n" if number is not None else ""
-    return f"{head}event: {kind}\ndata: {json.dumps(data)}\n\n"

@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api_schemas.errors import Forbidden, InvalidRequest, Unauthorized
 from service.doors import Doors, is_loopback
+from service.following import Following
 from service.standings import Standings
 from service.watch import Watch
 from storage.artifacts import Artifacts
@@ -30,6 +31,7 @@ class Gateway:
     artifacts: Artifacts
     waker: Waker
     watch: Watch
+    following: Following
     standings: Standings
     line: Line
     doors: Doors

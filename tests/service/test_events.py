@@ -1,4 +1,4 @@
-"""A stream of events as its end comes."""
+"""Streams of events: what many of them cost, and how they end."""
 
 from __future__ import annotations
 
@@ -20,3 +20,22 @@ def test_a_stream_whose_job_is_deleted_ends(send):
     said = run(listen_and_delete()).text
     assert "event: state" in said
     assert "event: end" not in said
+
+
+def test_a_hundred_listeners_of_a_job_are_told_from_the_same_few_reads(send, send_elsewhere, database_reads):
+    async def listen_and_cancel():
+        job = (await send("POST", "/v1/jobs", json={"dataset": {"name": "iris"}})).json()
+        path = f"/v1/jobs/{job['id']}"
+        stream = {"Accept": "text/event-stream"}
+        listening = [asyncio.create_task(send("GET", f"{path}/events", headers=stream)) for _ in range(100)]
+        await asyncio.sleep(0.5)  # all have been told that it waits
+        with database_reads("FROM events") as reads:
+            await send_elsewhere("POST", f"{path}/cancel")
+            answers = await asyncio.wait_for(asyncio.gather(*listening), 10)
+        return [answer.text for answer in answers], len(reads)
+
+    said, reads = run(listen_and_cancel())
+    assert len(set(said)) == 1
+    assert "event: end" in said[0]
+    # Of a job and its events; once more at most, by those whom a read was too early for.
+    assert reads <= 4
