@@ -12,7 +12,8 @@ from api_schemas.jobs import JobError
 from storage import attempts, endings, jobs, workers
 from storage.attempts import LeaseLost, Report, Word
 from storage.companions import Room
-from storage.curves import CurveWriter, read_metrics
+from storage.curves import CurveWriter
+from storage.metrics import read_metrics
 from storage.preemption import make_way
 from storage.tables import JobRow
 from storage.workers import WorkerIdentity
