@@ -14,6 +14,7 @@ from typing import Any
 
 from api_schemas.catalog import FAMILIES, CatalogEntry
 from api_schemas.catalog.optimizers_library import absent
+from api_schemas.docstrings import docstrings
 from service.app import create_app
 from storage.settings import Settings
 
@@ -48,8 +49,9 @@ def settings() -> str:
         inspect.cleandoc(Settings.__doc__ or ""),
         "\n\n| variable | default | |\n| --- | --- | --- |\n",
     ]
+    said = docstrings(Settings)
     for name, field in Settings.model_fields.items():
-        lines.append(f"| `ANNEAL_{name.upper()}` | {_shown(field.default)} | {_cell(field.description or '')} |\n")
+        lines.append(f"| `ANNEAL_{name.upper()}` | {_shown(field.default)} | {_cell(said[name])} |\n")
     return "".join(lines)
 
 

@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     The defaults are the embedded shape: everything in one folder on one machine.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ANNEAL_", frozen=True, use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(env_prefix="ANNEAL_", frozen=True)
 
     home: Path = Path("~/.anneal")
     """The folder that holds all state: database, datasets, models, broker, logs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from contextvars import ContextVar
 from typing import Any, ClassVar, Literal
+from weakref import WeakValueDictionary
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic.json_schema import JsonSchemaValue
@@ -30,6 +31,9 @@ Kind = Literal[
     "datasets",
     "generators",
 ]
+
+
+_FOUND: WeakValueDictionary[tuple[type, str], type[Entry]] = WeakValueDictionary()
 
 
 class Entry(Schema):
@@ -65,6 +69,13 @@ class Entry(Schema):
     @classmethod
     def find(cls, name: str) -> type[Entry] | None:
         """The entry of this name below this class; only that one is made ready for use."""
+        found = _FOUND.get((cls, name)) or cls._search(name)
+        if found is not None:
+            _FOUND[cls, name] = found  # a spec names a dozen, and a page of jobs has fifty specs
+        return found
+
+    @classmethod
+    def _search(cls, name: str) -> type[Entry] | None:
         for child in cls.__subclasses__():
             found = child if child.model_fields["name"].default == name else child.find(name)
             if found is not None:
