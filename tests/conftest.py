@@ -25,10 +25,10 @@ hypothesis.settings.register_profile("unshrunk", phases=[hypothesis.Phase.genera
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a fixture of their module run in one process, which then makes it only once."""
+    """Tests of a module that share a fixture of ours run in one process, which then makes it only once."""
     for item in items:
         fixtures = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
-        if any(one.scope == "module" and one.baseid == item.parent.nodeid for (*_, one) in fixtures.values()):
+        if any(one.scope == "module" and one.baseid for (*_, one) in fixtures.values()):  # a plugin's has no baseid
             item.add_marker(pytest.mark.xdist_group(item.parent.nodeid))
 
 
