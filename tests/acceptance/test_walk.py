@@ -11,6 +11,7 @@ import time
 import xml.etree.ElementTree as ET
 
 import httpx
+import polars as pl
 import pytest
 
 from tests.following import finish, look
@@ -170,7 +171,8 @@ def test_the_picture_and_the_files_have_what_the_numbers_say(anneal):
     rows = list(csv.DictReader(io.StringIO(anneal.client.get(f"{base}/metrics.csv").text)))
     lines = [json.loads(line) for line in anneal.client.get(f"{base}/metrics.jsonl").text.splitlines()]
     series = {one["key"]: one for one in anneal.client.get(f"{base}/metrics").json()["series"]}
-    for read in (rows, lines):
+    table = pl.read_parquet(anneal.client.get(f"{base}/metrics.parquet").content).to_dicts()
+    for read in (rows, lines, table):
         loss = [float(row["value"]) for row in read if row["key"] == "train/loss"]
         assert loss == series["train/loss"]["value"]
 
