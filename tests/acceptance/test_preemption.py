@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.following import curves, finish, look
 from tests.servers import wait_until
 
@@ -14,6 +16,9 @@ SPEC = {
 URGENT = {"dataset": {"name": "iris"}, "training": {"epochs": 1}, "resources": {"priority": 1}}
 
 
+@pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.verify)], indirect=True
+)
 def test_it_writes_a_checkpoint_lets_the_urgent_job_run_and_goes_on_to_the_same_weights(deployment, database_url):
     one = deployment(database_url=database_url)
     one.start_gateway()

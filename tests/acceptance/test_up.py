@@ -22,6 +22,8 @@ from embedded.supervisor import pick_port
 from tests.servers import descendants, is_alive, wait_until
 
 ANNEAL = Path(sys.executable).parent / "anneal"
+HTTP = httpx.Client(timeout=10, trust_env=False)
+"""One for all: making a client takes as long as starting a small program."""
 WITHOUT_ROOTS_POWERS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 """Root may write everywhere; this takes that power away from what it runs."""
 
@@ -38,19 +40,25 @@ class Up:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def ask(self, path: str) -> Any:
+        """What its gateway answers."""
+        return HTTP.get(f"{self.url}{path}").json()
+
+    def state(self, job: str) -> str:
+        return self.ask(f"/v1/jobs/{job}")["state"]
+
     def is_ready(self) -> bool:
         said = self.output.read_text()
         assert self.process.poll() is None, said
         if "Anneal serves" not in said:  # before, a Ctrl-C interrupts the start
             return False
         try:
-            return httpx.get(f"{self.url}/readyz", trust_env=False).is_success and "online" in self.workers()
+            return HTTP.get(f"{self.url}/readyz").is_success and "online" in self.workers()
         except httpx.TransportError:
             return False
 
     def workers(self) -> list[str]:
-        data = httpx.get(f"{self.url}/v1/workers", trust_env=False).json()["data"]
-        return ["online" if worker["online"] else "silent" for worker in data]
+        return ["online" if worker["online"] else "silent" for worker in self.ask("/v1/workers")["data"]]
 
     def wait_until_ready(self) -> None:
         wait_until(self.is_ready, 60, "anneal up")
@@ -87,45 +95,31 @@ def refusal(started: Up) -> str:
     return said
 
 
-def test_it_serves_and_ends_with_a_ctrl_c(up: Callable[..., Up], tmp_path: Path) -> None:
-    anneal = up(tmp_path / "home")
-    anneal.wait_until_ready()
-    below = descendants(anneal.process.pid)
-
-    anneal.process.send_signal(signal.SIGINT)
-
-    assert anneal.process.wait(60) == 0
-    assert len(below) >= 3
-    assert not [pid for pid in below if is_alive(pid)]
+def test_it_serves_alone_on_its_folder_ends_with_a_ctrl_c_and_what_was_trained_survives_a_restart(
+    up: Callable[..., Up], tmp_path: Path
+) -> None:
+    first = up(tmp_path / "home")
+    first.wait_until_ready()
     assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
-
-
-def test_what_was_trained_survives_a_restart(up: Callable[..., Up], tmp_path: Path) -> None:
-    first = up(tmp_path / "home")
-    first.wait_until_ready()
-    spec = {"dataset": {"name": "iris"}, "training": {"epochs": 2}}
-    job = httpx.post(f"{first.url}/v1/jobs", json=spec).json()["id"]
-    wait_until(lambda: httpx.get(f"{first.url}/v1/jobs/{job}").json()["terminal"], 60, "the job")
-    curve = httpx.get(f"{first.url}/v1/jobs/{job}/metrics").json()
-    first.process.terminate()
-    assert first.process.wait(60) == 0
-
-    second = up(tmp_path / "home")
-    second.wait_until_ready()
-
-    assert httpx.get(f"{second.url}/v1/jobs/{job}").json()["state"] == "succeeded"
-    assert httpx.get(f"{second.url}/v1/jobs/{job}/metrics").json() == curve
-
-
-def test_a_second_one_on_the_same_folder_hears_where_the_first_one_is(up: Callable[..., Up], tmp_path: Path) -> None:
-    first = up(tmp_path / "home")
-    first.wait_until_ready()
+    job = submit(first.url)
+    wait_until(lambda: first.state(job) == "succeeded", 60, "the job")
+    curve = first.ask(f"/v1/jobs/{job}/metrics")
 
     said = refusal(up(tmp_path / "home"))
-
     assert f"serves {first.url}" in said
     assert f"process {first.process.pid}" in said
     assert first.is_ready()
+
+    below = descendants(first.process.pid)
+    assert len(below) >= 3
+    first.process.send_signal(signal.SIGINT)
+    assert first.process.wait(60) == 0
+    assert not [pid for pid in below if is_alive(pid)]
+
+    second = up(tmp_path / "home")
+    second.wait_until_ready()
+    assert second.state(job) == "succeeded"
+    assert second.ask(f"/v1/jobs/{job}/metrics") == curve
 
 
 def test_a_port_in_use_is_named(up: Callable[..., Up], tmp_path: Path) -> None:
@@ -189,18 +183,20 @@ def test_killed_it_leaves_no_process_and_starts_again(up: Callable[..., Up], tmp
     up(tmp_path / "home", port=first.port).wait_until_ready()
 
 
-@pytest.mark.parametrize("program", ["service", "worker", "valkey-server"])
-def test_a_process_that_is_killed_is_started_again(up: Callable[..., Up], tmp_path: Path, program: str) -> None:
+def test_a_process_that_is_killed_is_started_again(up: Callable[..., Up], tmp_path: Path) -> None:
     anneal = up(tmp_path / "home")
     anneal.wait_until_ready()
-    victim = next(pid for pid in descendants(anneal.process.pid) if runs(pid, program))
+    for program in ("service", "valkey-server", "worker"):
+        victim = next(pid for pid in descendants(anneal.process.pid) if runs(pid, program))
 
-    os.kill(victim, signal.SIGKILL)
+        os.kill(victim, signal.SIGKILL)
 
-    wait_until(lambda: not is_alive(victim), 10)
-    wait_until(lambda: [pid for pid in descendants(anneal.process.pid) if runs(pid, program)], 30, program)
-    job = wait_until(lambda: submit(anneal.url), 30, "a submit")
-    wait_until(lambda: httpx.get(f"{anneal.url}/v1/jobs/{job}").json()["state"] == "succeeded", 60, "the job")
+        wait_until(lambda victim=victim: not is_alive(victim), 10)
+        wait_until(
+            lambda program=program: [pid for pid in descendants(anneal.process.pid) if runs(pid, program)], 30, program
+        )
+        job = wait_until(lambda: submit(anneal.url), 30, "a submit")
+        wait_until(lambda job=job: anneal.state(job) == "succeeded", 60, f"the job after the {program}'s end")
 
 
 def test_a_worker_that_stays_stopped_is_replaced(up: Callable[..., Up], tmp_path: Path) -> None:
@@ -212,7 +208,7 @@ def test_a_worker_that_stays_stopped_is_replaced(up: Callable[..., Up], tmp_path
 
     wait_until(lambda: not is_alive(stopped), 20, "the end of the stopped worker")
     job = submit(anneal.url)
-    wait_until(lambda: httpx.get(f"{anneal.url}/v1/jobs/{job}").json()["state"] == "succeeded", 60, "the job")
+    wait_until(lambda: anneal.state(job) == "succeeded", 60, "the job")
 
 
 def runs(pid: int, program: str) -> bool:
@@ -225,6 +221,6 @@ def runs(pid: int, program: str) -> bool:
 
 def submit(url: str) -> Any:
     try:
-        return httpx.post(f"{url}/v1/jobs", json={"dataset": {"name": "iris"}, "training": {"epochs": 1}}).json()["id"]
+        return HTTP.post(f"{url}/v1/jobs", json={"dataset": {"name": "iris"}, "training": {"epochs": 1}}).json()["id"]
     except httpx.TransportError:
         return None

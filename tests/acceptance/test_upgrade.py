@@ -7,8 +7,8 @@ from sqlalchemy import text
 from storage.migrations import newest
 from tests.servers import wait_until
 
-LONG = {"dataset": {"name": "digits"}, "training": {"epochs": 500}}
-"""Longer than a worker takes to learn of a newer schema."""
+LONG = {"dataset": {"name": "digits"}, "training": {"epochs": 200}}
+"""Longer than a worker takes to learn of a newer schema, which is a quarter of its lease."""
 SHORT = {"dataset": {"name": "iris"}, "training": {"epochs": 2}}
 
 
@@ -18,7 +18,7 @@ def migrate_to(one, revision):
 
 
 def test_a_worker_finishes_what_it_trains_claims_no_more_and_ends_with_a_sentence(deployment):
-    one = deployment()
+    one = deployment(lease_seconds=4)
     one.start_gateway()
     worker = one.start_worker()
     first, second = (one.client.post("/v1/jobs", json=spec).json()["id"] for spec in (LONG, SHORT))

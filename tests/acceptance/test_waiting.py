@@ -9,6 +9,12 @@ from tests.servers import wait_until
 IRIS = {"dataset": {"name": "iris"}, "training": {"epochs": 1}}
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.verify)])
+def database_url(request):
+    """A fresh empty database; what the answers are made of is tested on both in every run."""
+    return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+
+
 @pytest.fixture
 def gateway(deployment, database_url):
     """A gateway without workers that lets two jobs of a project wait."""

@@ -12,6 +12,16 @@ from tests.servers import wait_until
 
 LONG = {"dataset": {"name": "spirals", "n": 5000}, "training": {"epochs": 5000, "batch_size": 16}}
 """More steps than any test waits for."""
+SHORT = {"dataset": {"name": "spirals", "n": 5000}, "training": {"epochs": 2, "batch_size": 500}}
+PLACES = {
+    "": "Jobs",
+    "#/new": "New job",
+    "#/datasets": "Datasets",
+    "#/catalog": "Catalog",
+    "#/catalog/optimizers/adam": "adam",
+    "#/workers": "Workers",
+}
+"""What pages are called, by where they are."""
 
 
 @pytest.fixture
@@ -20,6 +30,12 @@ def long_job(anneal):
     job = anneal.client.post("/v1/jobs", json={"name": "a long one", **LONG}).raise_for_status().json()
     yield job["id"]
     anneal.client.post(f"/v1/jobs/{job['id']}/cancel")
+
+
+@pytest.fixture(scope="module")
+def short_job(trained):
+    """A job that has ended, for who looks at what does not change: nothing trains meanwhile."""
+    return trained({"name": "a short one", **SHORT})["id"]
 
 
 def write(page: Page, spec: object) -> None:
@@ -129,8 +145,8 @@ def test_text_that_is_no_json_is_refused_before_anything_is_sent(open_page):
     expect(page.locator(".gutter .wrong")).to_have_text("2")
 
 
-def test_a_spec_shows_what_differs_and_all_and_is_copied_as_a_command(open_page, anneal, long_job):
-    page = open_page(f"#/jobs/{long_job}")
+def test_a_spec_shows_what_differs_and_all_and_is_copied_as_a_command(open_page, anneal, short_job):
+    page = open_page(f"#/jobs/{short_job}")
     spec = page.get_by_label("Spec", exact=True)
     expect(spec).to_contain_text("training.batch_size")
     expect(spec).to_contain_text("dataset.n")
@@ -144,13 +160,13 @@ def test_a_spec_shows_what_differs_and_all_and_is_copied_as_a_command(open_page,
     body = json.loads(re.search(r"-d '(.*)'$", command, re.DOTALL).group(1))
     (plan, wanted) = (
         anneal.client.post("/v1/jobs", params={"validate_only": "true"}, json=one).raise_for_status().json()["spec"]
-        for one in (body, {"name": "a long one", **LONG})
+        for one in (body, {"name": "a short one", **SHORT})
     )
     assert plan == wanted
 
 
-def test_the_architecture_is_drawn_when_it_is_asked_for(open_page, anneal, long_job):
-    page = open_page(f"#/jobs/{long_job}")
+def test_the_architecture_is_drawn_when_it_is_asked_for(open_page, short_job):
+    page = open_page(f"#/jobs/{short_job}")
     card = page.get_by_role("region", name="Architecture")
     expect(card.get_by_role("img")).to_have_count(0)
     card.get_by_role("button", name="Show").click()
@@ -173,11 +189,9 @@ def test_a_job_that_diverges_says_why_and_where(open_page, anneal):
     expect(page.locator(".odd").first).to_contain_text(re.compile("train/loss is (nan|inf) at step"))
 
 
-def test_a_long_curve_says_that_it_is_sampled_and_zooming_in_asks_for_every_point(open_page, anneal):
+def test_a_long_curve_says_that_it_is_sampled_and_zooming_in_asks_for_every_point(open_page, trained):
     spec = {"dataset": {"name": "spirals"}, "training": {"epochs": 800, "batch_size": 200, "evaluate_every_epochs": 50}}
-    job = anneal.client.post("/v1/jobs", json=spec).raise_for_status().json()
-    page = open_page(f"#/jobs/{job['id']}")
-    expect(page.locator(".job-head .state")).to_have_text("succeeded")
+    page = open_page(f"#/jobs/{trained(spec)['id']}")
     chart = page.locator("figure").filter(has=page.get_by_role("heading", name="loss"))
     expect(chart).to_contain_text("Sampled from 3,200 points")
     drag_over(page, chart)
@@ -213,8 +227,8 @@ def drag_over(page, chart):
     page.mouse.up()
 
 
-def test_a_chart_can_be_read_without_seeing_it(open_page, long_job):
-    page = open_page(f"#/jobs/{long_job}")
+def test_a_chart_can_be_read_without_seeing_it(open_page, short_job):
+    page = open_page(f"#/jobs/{short_job}")
     plot = page.get_by_role("img", name=re.compile("^loss over steps"))
     plot.focus()
     page.keyboard.press("Home")
@@ -274,15 +288,13 @@ def test_a_worker_is_shown(open_page, anneal):
     expect(page.get_by_text("online").first).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    "route", ["", "#/new", "#/datasets", "#/catalog", "#/catalog/optimizers/adam", "#/workers", "#/jobs/"]
-)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_on_a_phone_nothing_is_wider_than_the_screen(open_page, long_job, route, scheme):
-    route = route + long_job if route == "#/jobs/" else route
-    page = open_page(route, viewport={"width": 360, "height": 740}, color_scheme=scheme)
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+def test_on_a_phone_nothing_is_wider_than_the_screen(open_page, anneal, long_job, scheme):
+    page = open_page(viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    for route, heading in (PLACES | {f"#/jobs/{long_job}": "a long one"}).items():
+        page.goto(anneal.url + "/" + route)
+        expect(page.get_by_role("heading", level=1, name=heading)).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, route
 
 
 def test_a_reader_who_prefers_dark_gets_dark(open_page):

@@ -10,14 +10,14 @@ from tests.chaos.faults import schedule
 from tests.chaos.report import write_report
 from tests.chaos.run import Plan, run
 
-VARIED = 146
-"""A seed whose first minute has most kinds of faults."""
+VARIED = 82
+"""A seed whose first half minute has ten kinds of faults: everything is hit."""
 
 
 @pytest.mark.xdist_group("chaos")
 @pytest.mark.timeout(600)
 def test_under_chaos_every_accepted_job_ends_once_with_the_curve_of_an_undisturbed_run(tmp_path):
-    outcome = run(Plan(seed=VARIED, seconds=60), tmp_path / "servers")
+    outcome = run(Plan(seed=VARIED, seconds=30), tmp_path / "servers")
     assert outcome.broken == []
     assert outcome.strikes
     assert outcome.ledger.orders
