@@ -28,7 +28,7 @@ class Series(Reply):
     sampled: bool
     """Whether a value below stands for a bucket of several points."""
     bucket_steps: int | None = None
-    """Width of a bucket in steps."""
+    """Width of a bucket in steps, a power of two: a bucket ends at its multiples, and the first point has its own."""
     step: list[int]
     """The step of each value, counted from 0; of a bucket, its last."""
     value: list[float | None]

@@ -127,7 +127,7 @@ def curve(draw):
     return steps, values, sorted(draw(st.lists(st.integers(0, len(steps)), max_size=30)))
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=16, suppress_health_check=list(HealthCheck))
 @given(curve=curve(), most=st.integers(2, 60), data=st.data())
 def test_buckets_agree_with_the_points_in_them_wherever_one_looks(series_of, curve, most, data):
     steps, values, cuts = curve
@@ -166,7 +166,7 @@ def _is_bucket(series, index, finite):
     assert series.mean[index] == (pytest.approx(finite.mean(), rel=1e-9, abs=1e-6) if len(finite) else None)
 
 
-@settings(max_examples=10, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
 @given(curve=curve(), data=st.data())
 def test_an_attempt_that_goes_on_from_an_earlier_step_keeps_the_points_before_it_and_no_other(series_of, curve, data):
     steps, values, cuts = curve
