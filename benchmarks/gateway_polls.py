@@ -13,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
 
 from benchmarks.http_load import Load, Request, load, request
+from benchmarks.one_gateway import gateway
+from benchmarks.stored_jobs import fill
 from embedded.supervisor import Supervisor, pick_port
 from storage.settings import Settings
 
@@ -49,19 +51,11 @@ def plain_server() -> Iterator[int]:
         server.wait()
 
 
-def polls(http: httpx.Client, count: int) -> list[Request]:
-    """Polls of so many jobs that have ended, each with the ETag of what its customer has."""
-    made = [http.post("/v1/jobs", json={"dataset": {"name": "iris"}}).json()["id"] for _ in range(count)]
-    for job in made:
-        http.post(f"/v1/jobs/{job}/cancel")
-    found = [http.get(f"/v1/jobs/{job}", headers={"Prefer": "wait=30"}) for job in made]
-    while not all(answer.json()["terminal"] for answer in found):
-        time.sleep(0.2)
-        found = [http.get(f"/v1/jobs/{job}") for job in made]
-    return [
-        request("GET", f"/v1/jobs/{job}", {"If-None-Match": answer.headers["etag"]})
-        for job, answer in zip(made, found, strict=True)
-    ]
+def polls(port: int, jobs: Sequence[str]) -> list[Request]:
+    """Polls of jobs that have ended, each with the ETag of what its customer has."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as http:
+        tags = {job: http.get(f"/v1/jobs/{job}").headers["etag"] for job in jobs}
+    return [request("GET", f"/v1/jobs/{job}", {"If-None-Match": tag}) for job, tag in tags.items()]
 
 
 def row(name: str, ours: list[Load], plain: list[Load]) -> str:
@@ -97,19 +91,29 @@ def main() -> None:
     given = parser.parse_args()
     print("| jobs polled | 304 a second | plain text a second | ratio (quartiles) | p50, ms | p99, ms |")
     print("| --- | --- | --- | --- | --- | --- |")
-    with tempfile.TemporaryDirectory() as home, Supervisor(Settings(home=Path(home), port=0, workers=2)) as anneal:
-        anneal.start()
-        port = anneal.settings.port
-        with httpx.Client(base_url=anneal.url, timeout=60, trust_env=False) as http, plain_server() as plain:
+    with tempfile.TemporaryDirectory() as home, plain_server() as plain:
+        ended = fill(Path(home), 1000, ended=1000)
+        with gateway(Path(home)) as (port, _):
             for count in (1, 1000):
-                asked = polls(http, count)
+                asked = polls(port, ended[:count])
                 load(port, asked, connections=given.connections, seconds=0.5)
                 print(row(f"{count:,}", *rounds(port, plain, asked, given)), flush=True)
-            if given.training:
-                for _ in range(2):
-                    http.post("/v1/jobs", json=LONG)
-                time.sleep(5)
+        if given.training:
+            with training(Path(home)) as port:
+                asked = polls(port, ended)
                 print(row("1,000, while two train", *rounds(port, plain, asked, given)), flush=True)
+
+
+@contextlib.contextmanager
+def training(home: Path) -> Iterator[int]:
+    """The port of a gateway beside which two jobs are trained."""
+    with Supervisor(Settings(home=home, port=0, workers=2)) as anneal:
+        anneal.start()
+        with httpx.Client(base_url=anneal.url, timeout=60, trust_env=False) as http:
+            made = [http.post("/v1/jobs", json=LONG).json()["id"] for _ in range(2)]
+            while any(http.get(f"/v1/jobs/{job}").json()["progress"]["step"] == 0 for job in made):
+                time.sleep(0.2)
+        yield anneal.settings.port
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class _Read:
 class Standings:
     """Tells the tags of jobs to those who poll, by a read of all of them that is at most a tick old.
 
-    However many poll however many jobs, the database is read some twenty times a second; while nobody polls, never.
+    However many poll however many jobs, the database is read ten to twenty times a second; while nobody polls, never.
     What this process wrote or said otherwise is seen at once.
 
     Args:
@@ -104,8 +104,10 @@ class Standings:
                 self._written.clear()
                 reading, self._next = self._next, _Read()
                 await self._read(reading)
+                # As late as the next answers will still be there in time.
+                pause = max(TICK_SECONDS / 2, TICK_SECONDS - 2 * (time.monotonic() - reading.began))
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wanted.wait(), TICK_SECONDS / 2)
+                    await asyncio.wait_for(self._wanted.wait(), pause)
         finally:
             self._task = None
 
