@@ -289,11 +289,14 @@ def test_a_worker_is_shown(open_page, anneal):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_on_a_phone_nothing_is_wider_than_the_screen(open_page, anneal, long_job, scheme):
+def test_on_a_phone_nothing_is_wider_than_the_screen(open_page, anneal, long_job, short_job, scheme):
     page = open_page(viewport={"width": 360, "height": 740}, color_scheme=scheme)
-    for route, heading in (PLACES | {f"#/jobs/{long_job}": "a long one"}).items():
+    jobs = {f"#/jobs/{long_job}": "a long one", f"#/jobs/{short_job}": "a short one"}
+    for route, heading in (PLACES | jobs).items():
         page.goto(anneal.url + "/" + route)
         expect(page.get_by_role("heading", level=1, name=heading)).to_be_visible()
+        if heading == "a short one":
+            expect(page.get_by_role("region", name="Model", exact=True)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, route
 
 
