@@ -22,13 +22,14 @@ def test_a_stream_whose_job_is_deleted_ends(send):
     assert "event: end" not in said
 
 
-def test_a_hundred_listeners_of_a_job_are_told_from_the_same_few_reads(send, send_elsewhere, database_reads):
+def test_a_hundred_listeners_of_a_job_are_told_from_the_same_few_reads(apps, send, send_elsewhere, database_reads):
     async def listen_and_cancel():
         job = (await send("POST", "/v1/jobs", json={"dataset": {"name": "iris"}})).json()
         path = f"/v1/jobs/{job['id']}"
         stream = {"Accept": "text/event-stream"}
         listening = [asyncio.create_task(send("GET", f"{path}/events", headers=stream)) for _ in range(100)]
-        await asyncio.sleep(0.5)  # all have been told that it waits
+        while len(apps[0].state.gateway.watch._listeners.get(job["id"], ())) < 100:  # noqa: ASYNC110 - the gateway tells nobody that somebody listens
+            await asyncio.sleep(0.01)
         with database_reads("FROM events") as reads:
             await send_elsewhere("POST", f"{path}/cancel")
             answers = await asyncio.wait_for(asyncio.gather(*listening), 10)
