@@ -46,7 +46,7 @@ def align(together: Tensor) -> Tensor:
     """Tensors (networks, rows, features), each brought to an aligned place."""
     if together.dim() == 2 or together.stride(0) % ALIGNED == 0:
         return together
-    return stack(len(together), together.shape[1:], together).copy_(together)
+    return stack(together.shape[0], together.shape[1:], together).copy_(together)
 
 
 class Layer(Protocol):
@@ -97,12 +97,13 @@ class Linears:
         self._weight, self._weight_grad = _stacked([layer.weight for layer in layers])
         bias, self._bias_grad = _stacked([layer.bias for layer in layers])
         self._bias, self._transposed = bias.unsqueeze(1), self._weight.transpose(1, 2)
+        self._outputs, self._weights = self._weight.shape[1], self._weight[0].numel()
         self._first, self._x = first, self._weight
 
     def forward(self, x: Tensor) -> Tensor:
         self._x = x
-        y = stack(len(x), (x.shape[1], self._weight.shape[1]), x)
-        if self._in_turn or self._weight.shape[1] == 1:
+        y = stack(x.shape[0], (x.shape[1], self._outputs), x)
+        if self._in_turn or self._outputs == 1:
             for bias, left, right, out in zip(self._bias, x, self._transposed, y, strict=True):
                 torch.addmm(bias[0], left, right, out=out)
             return y
@@ -114,11 +115,11 @@ class Linears:
         multiply(slope.transpose(1, 2), self._x, out=self._weight_grad)
         if self._first:
             return slope
-        return multiply(slope, self._weight, out=stack(len(slope), self._x.shape[1:], slope))
+        return multiply(slope, self._weight, out=stack(slope.shape[0], self._x.shape[1:], slope))
 
     @property
     def _in_turn(self) -> bool:
-        return self._x.shape[1] * self._weight[0].numel() < _SMALL_PRODUCT
+        return self._x.shape[1] * self._weights < _SMALL_PRODUCT
 
 
 class BatchNorms:
@@ -154,7 +155,9 @@ class BatchNorms:
     def _apart(self, rows: Tensor, like: Tensor) -> Tensor:
         if self._alone:
             return rows
-        return stack(len(like), like.shape[1:], like).copy_(rows.view(len(rows), len(like), -1).transpose(0, 1))
+        return stack(like.shape[0], like.shape[1:], like).copy_(
+            rows.view(like.shape[1], like.shape[0], -1).transpose(0, 1)
+        )
 
 
 class Relus:
@@ -231,7 +234,7 @@ class Dropouts:
         self._kept = torch.empty(0)
 
     def forward(self, x: Tensor) -> Tensor:
-        self._kept = torch.empty_like(x) if len(self._drawing) == 1 else stack(len(x), x.shape[1:], x)
+        self._kept = torch.empty_like(x) if len(self._drawing) == 1 else stack(x.shape[0], x.shape[1:], x)
         parts = [self._kept] if len(self._drawing) == 1 else self._kept.unbind()
         for (p, generator), kept in zip(self._drawing, parts, strict=True):
             kept.bernoulli_(1 - p, generator=generator).div_(1 - p)

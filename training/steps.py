@@ -50,6 +50,9 @@ class Steps:
             knob: Factors(pieces, plan.total_steps, plan.steps_per_epoch) for knob, pieces in asked.items() if pieces
         }
         self._initial = {knob: self.optimization.initial(knob) for knob in self._factors}
+        self._set: dict[str, float] | None = None
+        """The factors that the optimizer's groups have been told."""
+        self._values: list[float] = []
         self._scale = LossScale() if spec.training.precision == "float16" else None
         self.scheduled = (*self._factors, *(["loss_scale"] if self._scale else []))
         percentile = spec.training.gradient_clip_percentile
@@ -82,12 +85,13 @@ class Steps:
 
         self.optimization.step(closure)
 
-    def begin(self, step: int) -> list[float]:
+    def begin(self, step: int) -> Sequence[float]:
         """Set what is scheduled for a step, and return it."""
         factors = {knob: factor(step) for knob, factor in self._factors.items()}
-        self.optimization.schedule(factors)
-        values = [self._initial[knob] * factor for knob, factor in factors.items()]
-        return [*values, self._scale.factor] if self._scale else values
+        if factors != self._set:
+            self.optimization.schedule(factors)
+            self._set, self._values = factors, [self._initial[knob] * factor for knob, factor in factors.items()]
+        return [*self._values, self._scale.factor] if self._scale else self._values
 
     def end(self, norm: Tensor) -> None:
         """Take a step by the gradient that lies at the weights, of this norm (), where an optimizer needs no more."""
@@ -111,6 +115,7 @@ class Steps:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state()`."""
         self.optimization.restore(state["optimizer"])
+        self._set = None
         for factor, held in zip(self._factors.values(), state["schedules"], strict=True):
             factor.restore(held)
         if self._norms:
