@@ -34,6 +34,8 @@ log = structlog.get_logger()
 
 _LOOK_SECONDS = 0.1
 """How often a worker looks whether its database is ready for it."""
+_MOST_SPARES = 4
+"""Trainers that stand ready: some megabytes of memory each, for jobs that come at once."""
 _SPARE_THREADS = 4
 """For reading datasets, for questions about models, and for wake-ups that find every slot taken."""
 
@@ -78,6 +80,7 @@ def run() -> None:
     @signals.worker_ready.connect(weak=False)
     def ready(**_: object) -> None:  # pyright: ignore[reportUnusedFunction]
         warm_up()
+        place.trainers.keep_ready(min(len(slots.all), _MOST_SPARES))
         beating.start()
         sweeping.start()
 

@@ -13,12 +13,18 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import structlog
+
 from storage.parents import die_with_parent
 from worker.output import Output
+
+log = structlog.get_logger()
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _REST_SECONDS = 10.0
 _LAST_OUTPUT_SECONDS = 1.0
+_PAUSE_SECONDS = 0.1
+"""How long after a child was taken the next one is forked: first the one that was taken shall have the processor."""
 
 
 def warm_up() -> None:
@@ -91,22 +97,34 @@ class Child:
 
 
 class Spares:
-    """Children that stand ready, so that a job waits for no fork, and none is claimed before a child can train it."""
+    """Children that stand ready, so that a job waits for no fork, and none is claimed before a child can train it.
+
+    Args:
+        work: what they do.
+    """
 
     def __init__(self, work: str) -> None:
         self._work = work
         self._idle: list[Child] = []
         self._lock = threading.Lock()
+        self._taken, self._ended = threading.Event(), threading.Event()
+
+    def keep_ready(self, count: int) -> None:
+        """See to it, from a thread of its own, that so many stand ready before long."""
+        threading.Thread(target=self._refill, args=[count], name="spares", daemon=True).start()
 
     def take(self) -> Child:
         """A child that is ready; the taker sees to its end or gives it back unused."""
-        with self._lock:
-            while self._idle:
-                child = self._idle.pop()
-                if child.alive:
-                    return child
-                child.end(0)
-        return Child(self._work)
+        try:
+            with self._lock:
+                while self._idle:
+                    child = self._idle.pop()
+                    if child.alive:
+                        return child
+                    child.end(0)
+            return Child(self._work)
+        finally:
+            self._taken.set()
 
     def give_back(self, child: Child) -> None:
         """Keep a child that was not used."""
@@ -115,11 +133,25 @@ class Spares:
 
     def end(self) -> None:
         """End all that are idle."""
+        self._ended.set()
+        self._taken.set()
         with self._lock:
             while self._idle:
                 child = self._idle.pop()
                 child.kill()
                 child.end(0)
+
+    def _refill(self, count: int) -> None:
+        while not self._ended.is_set():
+            try:
+                while len(self._idle) < count and not self._ended.is_set():
+                    self.give_back(Child(self._work))
+            except (OSError, EOFError) as error:
+                # The process that they are forked from was killed; the next one that is needed starts another.
+                log.warning("no_spare", error=str(error))
+            self._taken.wait()
+            self._taken.clear()
+            self._ended.wait(_PAUSE_SECONDS)
 
 
 def limit_memory(most_bytes: int | None) -> None:

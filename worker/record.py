@@ -51,7 +51,7 @@ class Record:
     @property
     def has_news(self) -> bool:
         """Whether there is something to store."""
-        return self._environment is not None or self._news.report() is not None
+        return self._news.report() is not None
 
     @property
     def unreported(self) -> int:

@@ -96,6 +96,11 @@ def find_slots(settings: Settings) -> list[Slot]:
     return [Slot(number, device, threads, gpus[number % len(gpus)] if gpus else None) for number in range(count)]
 
 
+def has_gpu() -> bool:
+    """Whether there is one to train on."""
+    return bool(_gpus()) or _has_apple_gpu()
+
+
 def _has_apple_gpu() -> bool:
     """Whether this is one of Apple's own processors, each of which has a GPU beside it."""
     return platform.system() == "Darwin" and platform.machine() == "arm64"

@@ -76,7 +76,7 @@ def test_over_its_time_it_is_stopped(running):
     at_work = trainers(running.worker.pid)
     done = finish(running, job)
     assert (done["state"], done["error"]["code"]) == ("failed", "timeout")
-    wait_until(lambda: not any(is_alive(pid) for pid in at_work), 5, "the end of the trainer")
+    wait_until(lambda: not all(is_alive(pid) for pid in at_work), 5, "the end of the one that did not stand ready")
 
 
 @pytest.mark.faults

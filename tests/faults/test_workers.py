@@ -46,9 +46,9 @@ def test_killed_before_its_claim_it_leaves_the_job_to_another(running, valkey):
 
 @pytest.mark.faults
 def test_killed_between_its_claim_and_the_first_step_it_leaves_the_job_to_another(running):
-    ready = wait_until(lambda: trainers(running.worker.pid), what="a trainer that stands ready")
+    wait_until(lambda: trainers(running.worker.pid), what="a trainer that stands ready")
     time.sleep(0.5)  # so young it may not have asked yet to end with its worker
-    for pid in ready:
+    for pid in trainers(running.worker.pid):
         os.kill(pid, signal.SIGSTOP)
     job = submit(running, QUICK)
     wait_until(lambda: look(running, job)["state"] == "running", what="the claim")
@@ -140,7 +140,7 @@ def test_stopped_past_its_lease_and_continued_it_says_nothing_more_and_its_train
     running.start_worker()
     wait_until(lambda: look(running, job)["attempt"] == 2, 60, "the second attempt")
     os.kill(stopped, signal.SIGCONT)
-    wait_until(lambda: not any(is_alive(pid) for pid in children), 10, "the end of the first attempt's trainer")
+    wait_until(lambda: not all(is_alive(pid) for pid in children), 10, "the end of the first attempt's trainer")
     done = finish(running, job)
     assert done["attempt"] >= 2
     assert is_alive(stopped)

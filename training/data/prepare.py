@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -172,9 +173,15 @@ def _refuse_infinite(what: str, values: Tensor) -> None:
         )
 
 
+@cache
+def _bundled(entry: BundledEntry) -> Any:
+    """Read once by the process that trainers are forked from; nothing writes to it."""
+    return resolve(entry)()
+
+
 def _named(spec: JobSpec, entry: NamedDatasetEntry) -> _Table:
     if isinstance(entry, BundledEntry):
-        bunch: Any = resolve(entry)()
+        bunch = _bundled(entry)
         names, x, y = list(bunch.feature_names), bunch.data, bunch.target
     else:
         x, y = build(entry)
