@@ -18,7 +18,11 @@ from training.gradient import ALIGNED
 
 Group = dict[str, Any]
 
-_aten = torch.ops.aten
+# By these names they are called with the least ado; torch keeps them to itself.
+_fused_adam: Any = torch._fused_adam_  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+_fused_adamw: Any = torch._fused_adamw_  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+_fused_sgd: Any = torch._fused_sgd_  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+_fused_adagrad: Any = torch._fused_adagrad_  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
 
 
 def stepper(optimizer: torch.optim.Optimizer) -> Callable[[], object]:
@@ -82,7 +86,7 @@ def _adam(kept: _Kept, group: Group) -> Callable[[], None]:
     averages, squares = kept.averages("exp_avg"), kept.averages("exp_avg_sq")
     largest = kept.averages("max_exp_avg_sq") if group["amsgrad"] else []
     total, counts = kept.counts()
-    kernel = (_aten._fused_adamw_ if group["decoupled_weight_decay"] else _aten._fused_adam_).default
+    kernel = _fused_adamw if group["decoupled_weight_decay"] else _fused_adam
 
     def step() -> None:
         total.add_(1)
@@ -113,7 +117,7 @@ def _sgd(kept: _Kept, group: Group) -> Callable[[], None]:
         if group["momentum"] and not momenta:  # its schedule began at 0
             kept.optimizer.step()
             return
-        _aten._fused_sgd_.default(
+        _fused_sgd(
             kept.weights,
             kept.grads,
             momenta if group["momentum"] else [],
@@ -134,7 +138,7 @@ def _adagrad(kept: _Kept, group: Group) -> Callable[[], None]:
 
     def step() -> None:
         total.add_(1)
-        _aten._fused_adagrad_.default(
+        _fused_adagrad(
             kept.weights,
             kept.grads,
             sums,

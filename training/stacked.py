@@ -11,6 +11,7 @@ What goes through the layers is (networks, rows, features), and of a single netw
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Protocol, cast
 
 import torch
@@ -26,8 +27,10 @@ _ROUNDS_ALIKE = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Hardswish, nn.Softsign, nn.H
 fill a vector register in another way."""
 _ACTIVATIONS = (*_ROUNDS_ALIKE, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, nn.SELU, nn.CELU, nn.Mish, nn.Softplus)
 _TAKING_TURNS = (nn.LayerNorm, nn.RMSNorm, nn.PReLU)
-_MEAN = 1
-"""What torch's kernels call the reduction to a mean."""
+_MEAN, _SUM = 1, 2
+"""What torch's kernels call the reductions."""
+_NONE = -100
+"""What they call a target that does not count; there is none."""
 
 _aten = torch.ops.aten
 
@@ -309,16 +312,24 @@ def _in_turn(
 
 
 def _cross_entropy(scores: Tensor, targets: Tensor) -> tuple[Sequence[Tensor], Tensor]:
-    rows, classes = scores.shape[-2:]
+    *networks, rows, classes = scores.shape
     likely, wanted = torch.log_softmax(scores.reshape(-1, classes), 1), targets.reshape(-1)
-    # One by one: no other sum goes the way of this kernel's.
-    values = [
-        _aten.nll_loss_forward(part, right, None, _MEAN, -100)[0]
-        for part, right in zip(likely.split(rows), wanted.split(rows), strict=True)
-    ]
-    slope = torch.zeros_like(likely).scatter_(1, wanted.unsqueeze(1), -1.0 / rows)
-    slope = _aten._log_softmax_backward_data(slope, likely, 1, likely.dtype)  # noqa: SLF001 - autograd's own kernel
+    if networks:
+        # One by one: no other sum goes the way of this kernel's.
+        pairs = zip(likely.view(scores.shape).unbind(), targets.unbind(), strict=True)
+        values = [_aten.nll_loss_forward.default(part, right, None, _MEAN, _NONE)[0] for part, right in pairs]
+    else:
+        values = [_aten.nll_loss_forward.default(likely, wanted, None, _MEAN, _NONE)[0]]
+    share = _share(rows, likely.dtype, likely.device)
+    slope = _aten.nll_loss_backward.default(share, likely, wanted, None, _SUM, _NONE, share)
+    slope = _aten._log_softmax_backward_data.default(slope, likely, 1, likely.dtype)  # noqa: SLF001 - autograd's own
     return values, align(slope.view(scores.shape))
+
+
+@cache
+def _share(rows: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A row's part () in the mean of so many."""
+    return torch.ones((), dtype=dtype, device=device) / rows
 
 
 _RUNNING = ("running_mean", "running_var", "num_batches_tracked")

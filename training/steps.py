@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from api_schemas.catalog.schedule_entry import Factors
+from api_schemas.catalog.schedules import Constant
 from api_schemas.jobs import JobSpec, Plan
 from training.data.prepare import Part
 from training.gradient import NormHistory
@@ -50,10 +51,13 @@ class Steps:
             knob: Factors(pieces, plan.total_steps, plan.steps_per_epoch) for knob, pieces in asked.items() if pieces
         }
         self._initial = {knob: self.optimization.initial(knob) for knob in self._factors}
+        self._scale = LossScale() if spec.training.precision == "float16" else None
+        self._steady = not self._scale and all(
+            isinstance(piece, Constant) for pieces in asked.values() for piece in pieces or ()
+        )
         self._set: dict[str, float] | None = None
         """The factors that the optimizer's groups have been told."""
         self._values: list[float] = []
-        self._scale = LossScale() if spec.training.precision == "float16" else None
         self.scheduled = (*self._factors, *(["loss_scale"] if self._scale else []))
         percentile = spec.training.gradient_clip_percentile
         self._norms = NormHistory(percentile, next(model.parameters())) if percentile is not None else None
@@ -87,6 +91,8 @@ class Steps:
 
     def begin(self, step: int) -> Sequence[float]:
         """Set what is scheduled for a step, and return it."""
+        if self._set and self._steady:
+            return self._values
         factors = {knob: factor(step) for knob, factor in self._factors.items()}
         if factors != self._set:
             self.optimization.schedule(factors)
