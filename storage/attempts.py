@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Float, Select, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Dataset
@@ -222,7 +222,7 @@ def _store(session: Session, word: Word) -> JobState | None:
         if word.environment:
             _describe(session, _held(session, word.lease), word.environment)
             session.flush()
-        state, last = _renew(session, word.lease, **_changes(word.news))
+        state, last = _renew(session, word.lease, _changes(word.news))
     except LeaseLost:
         return None
     word.curves.write(session)
@@ -364,18 +364,33 @@ def _of(*job_ids: str) -> Any:
     return update(JobRow).where(JobRow.id.in_(job_ids)).execution_options(synchronize_session=False)
 
 
-def _renew(session: Session, lease: Lease, **changes: Any) -> tuple[JobState, int]:
+def _renew(session: Session, lease: Lease, changes: Mapping[str, Any] | None = None) -> tuple[JobState, int]:
     """Extend the lease, in the statement that also proves it is still held."""
-    statement = (
-        _of(lease.job_id)
-        .where(JobRow.attempt == lease.attempt, JobRow.worker_id == lease.worker_id, JobRow.state.in_(HELD))
-        .values(lease_until=database_time() + lease.seconds, **changes)
-        .returning(JobRow.state, JobRow.events)
-    )
-    found = session.execute(statement).one_or_none()
+    news = {f"new_{name}": value for name, value in (changes or {}).items()}
+    whose = {"of": lease.job_id, "by": lease.attempt, "at": lease.worker_id, "seconds": lease.seconds}
+    found = session.execute(_renewal(tuple(changes or ())), whose | news).one_or_none()
     if found is None:
         raise LeaseLost(lease.job_id)
     return found.state, found.events
+
+
+@cache
+def _renewal(names: tuple[str, ...]) -> Any:
+    """The statement of a renewal that changes these columns; to build it takes longer than to run it."""
+    table: Any = JobRow.__table__
+    changes: dict[str, Any] = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
+    if names:
+        changes |= {
+            "version": JobRow.version + 1,
+            "events": JobRow.events + (bindparam("new_told") - JobRow.told),
+        }
+    return (
+        update(table)
+        .where(JobRow.id == bindparam("of"))
+        .where(JobRow.attempt == bindparam("by"), JobRow.worker_id == bindparam("at"), JobRow.state.in_(HELD))
+        .values(lease_until=database_time() + bindparam("seconds", type_=Float()), **changes)
+        .returning(JobRow.state, JobRow.events)
+    )
 
 
 def _add_events(session: Session, job_id: str, events: Sequence[tuple[str, Data]], last: int) -> None:
@@ -389,13 +404,10 @@ def _add_events(session: Session, job_id: str, events: Sequence[tuple[str, Data]
 def _changes(news: Report | None) -> dict[str, Any]:
     if news is None:
         return {}
-    told = news.told + len(news.events)
     changes: dict[str, Any] = {
-        "version": JobRow.version + 1,
         "step": news.steps_done,
         "metrics": dict(news.metrics),
-        "events": JobRow.events + (told - JobRow.told),
-        "told": told,
+        "told": news.told + len(news.events),
     }
     if news.samples_per_second is not None:
         changes["samples_per_second"] = news.samples_per_second

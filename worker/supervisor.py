@@ -33,6 +33,10 @@ _LINGER_SECONDS = 0.005
 """How long is waited for what else a trainer of several jobs has to say: they mostly speak together, and are stored
 together then."""
 
+_REST = 4.0
+"""How many times as long as a report took the next one waits: that of many jobs takes as long as they are many, and the
+processor is theirs."""
+
 
 class Supervisor:
     """Looks after one trainer and the attempts that it is busy with, from claim to end.
@@ -145,7 +149,7 @@ class Supervisor:
             self._watch()
         for attempt in list(self._attempts.values()):
             attempt.conclude(self._report)
-        if time.monotonic() >= self._report_at:
+        if time.monotonic() >= self._report_at or not self._training:
             self._report()
         if self._attempts and not self._training:
             time.sleep(RETRY_SECONDS)  # the database is away, or the disk full
@@ -230,6 +234,7 @@ class Supervisor:
             attempt.stored(asked_at, state)
             if word.ending:
                 del self._attempts[attempt.claim.lease.job_id]
+        self._report_at = time.monotonic() + min(self._beat_seconds, _REST * (time.monotonic() - asked_at))
         self._make_way()
 
     def _let_go(self, attempt: Attempt) -> None:

@@ -18,7 +18,7 @@ FENCING = (
     Mutation(
         "no fencing: a report is heard from any attempt of its worker",
         "storage/attempts.py",
-        ".where(JobRow.attempt == lease.attempt, JobRow.worker_id",
+        '.where(JobRow.attempt == bindparam("by"), JobRow.worker_id',
         ".where(JobRow.worker_id",
         (_OWN, _LIFE),
     ),
@@ -53,8 +53,8 @@ FENCING = (
     Mutation(
         "what was stored and not answered is written again",
         "storage/attempts.py",
-        "JobRow.events + (told - JobRow.told)",
-        "JobRow.events + len(news.events)",
+        "fresh = events[len(events) - (last - before) :]",
+        "fresh = events",
         (_LIFE,),
     ),
     Mutation(
@@ -175,7 +175,7 @@ READERS = (
     Mutation(
         "a report leaves the version, so that polls miss it",
         "storage/attempts.py",
-        '        "version": JobRow.version + 1,\n',
+        '            "version": JobRow.version + 1,\n',
         "",
         (_LIFE,),
     ),
