@@ -304,8 +304,8 @@ class Waiting(Reply):
     """What has to come: a free worker, one with a GPU, the end of a job of the project, or the time of its next try."""
 
 
-class Job(Reply):
-    """A job and what became of it."""
+class Course(Reply):
+    """A job but for its spec: what became of it."""
 
     id: str
     object: Literal["job"] = "job"
@@ -340,6 +340,11 @@ class Job(Reply):
     warnings: list[Advice] = []
     """What looked unwise in the spec, and what to do about it."""
     transitions: list[Transition]
+
+
+class Job(Course):
+    """A job and what became of it."""
+
     spec: JobSpec
     """The whole spec, every default filled in."""
 

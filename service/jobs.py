@@ -19,14 +19,15 @@ from api_schemas.plan import make_plan
 from script.program import write_script
 from service.gateway import Gateway, GatewayDependency, IdempotencyKey, ProjectDependency
 from service.problems import documented
-from service.replies import Cursor, KnownDependency, Limit, Text, document, in_thread, page, reply, unchanged
+from service.replies import Cursor, KnownDependency, Limit, Text, document, in_thread, reply, unchanged, written_page
 from service.standings import job_tag
 from service.waiting import newest
 from service.warm_start import initial_weights
 from storage import jobs
 from storage.datasets import get_dataset
 from storage.idempotency import Once
-from storage.jobs import JobFilter
+from storage.listing import JobFilter, Listed
+from storage.listing import list_jobs as read_list
 from storage.pages import Sort
 from storage.versions import job_standing
 
@@ -85,8 +86,8 @@ def list_jobs(
         created_after=created_after,
         created_before=created_before,
     )
-    found, following = jobs.list_jobs(gateway.database, project, wanted, limit=limit, cursor=cursor, sort=sort)
-    return page([gateway.line.stand(job, project) for job in found], following, Job)
+    found, following = read_list(gateway.database, project, wanted, limit=limit, cursor=cursor, sort=sort)
+    return written_page([_written(gateway, project, job) for job in found], following)
 
 
 @router.get(
@@ -168,6 +169,13 @@ def resume_job(job_id: str, gateway: GatewayDependency, project: ProjectDependen
     job = jobs.resume(gateway.database, project, job_id, _once(key, job_id, "resume"), most_queued)
     gateway.waker.wake(job.spec.resources.queue)
     return reply(job, version=_tag(job))
+
+
+def _written(gateway: Gateway, project: str, job: Listed) -> str:
+    """A job of a list as JSON, with what it waits for if it does."""
+    if job.course.state != "queued":
+        return job.json()
+    return job.json(gateway.line.waiting(job.course.id, job, project))
 
 
 def _tag(job: Job) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
+import orjson
 from anyio import to_thread
 from fastapi import Depends, Header, Query
 from pydantic import AfterValidator, BaseModel
@@ -41,6 +42,13 @@ def reply(
 def page(data: list[ModelT], following: str | None, kind: type[ModelT]) -> Response:
     """A list as an answer."""
     return reply(Page[kind](data=data, has_more=following is not None, next_cursor=following))
+
+
+def written_page(data: list[str], following: str | None) -> Response:
+    """A list of objects that are JSON already, as an answer."""
+    listed = [orjson.Fragment(one) for one in data]
+    body = {"object": "list", "data": listed, "has_more": following is not None, "next_cursor": following}
+    return Response(orjson.dumps(body), 200, {"Cache-Control": "no-cache"}, "application/json")
 
 
 def document(body: str, known: Known, media_type: str = "application/json") -> Response:

@@ -41,8 +41,9 @@ def read_events(session: Session, job_id: str, after: int = 0, limit: int = 1000
 def read_transitions(session: Session, job_ids: Sequence[str]) -> dict[str, list[Transition]]:
     """The changes of state of several jobs, by job."""
     found: dict[str, list[Transition]] = {job_id: [] for job_id in job_ids}
-    query = select(EventRow).where(EventRow.job_id.in_(job_ids), EventRow.type == "state")
-    for row in session.scalars(query.order_by(EventRow.job_id, EventRow.number)):
-        change = {"state": row.data["state"], "at": row.at, "reason": row.data["reason"]}
-        found[row.job_id].append(Transition.model_validate(change))
+    query = select(EventRow.job_id, EventRow.at, EventRow.data)
+    query = query.where(EventRow.job_id.in_(job_ids), EventRow.type == "state")
+    for job_id, at, data in session.execute(query.order_by(EventRow.job_id, EventRow.number)):
+        change = {"state": data["state"], "at": at, "reason": data["reason"]}
+        found[job_id].append(Transition.model_validate(change))
     return found

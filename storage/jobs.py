@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
 from typing import get_args
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from api_schemas.datasets import Upload
 from api_schemas.errors import Conflict
 from api_schemas.fusing import fuse_key
 from api_schemas.ids import new_id
-from api_schemas.jobs import HELD, TERMINAL, Event, Job, JobState, Plan, Progress, Transition
-from storage.database import Database, fetch, now, owned
+from api_schemas.jobs import HELD, TERMINAL, Course, Event, Job, JobState, Plan, Progress, Transition
+from storage.database import Database, fetch, now
 from storage.events import move, read_events, read_transitions
 from storage.idempotency import Once, once
 from storage.models import refuse_named
-from storage.pages import Sort, read_page
 from storage.quotas import refuse_beyond
 from storage.tables import JobRow, TagRow
-
-
-@dataclass(frozen=True)
-class JobFilter:
-    """Which jobs a list is about; None leaves a condition out."""
-
-    states: Sequence[JobState] = ()
-    name: str | None = None
-    """Part of the name, in any case."""
-    tag: tuple[str, str] | None = None
-    dataset: str | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
 
 
 def submit(
@@ -96,23 +80,6 @@ def count_by_state(database: Database) -> dict[JobState, int]:
     with database.read() as session:
         found = dict(session.execute(select(JobRow.state, func.count()).group_by(JobRow.state)).all())
     return {state: found.get(state, 0) for state in get_args(JobState)}
-
-
-def list_jobs(
-    database: Database,
-    project: str,
-    wanted: JobFilter,
-    *,
-    limit: int = 50,
-    cursor: str | None = None,
-    sort: Sort = "-created_at",
-) -> tuple[list[Job], str | None]:
-    """A page of jobs, and the cursor of the next page."""
-    with database.read() as session:
-        query = _filtered(owned(JobRow, project), wanted)
-        rows, following = read_page(session, query, JobRow.id, limit=limit, cursor=cursor, sort=sort)
-        transitions = read_transitions(session, [row.id for row in rows])
-        return [job_of(row, transitions[row.id]) for row in rows], following
 
 
 def cancel(database: Database, project: str, job_id: str, request: Once | None = None) -> Job:
@@ -179,16 +146,16 @@ def delete_job(database: Database, project: str, job_id: str) -> None:
         session.execute(delete(JobRow).where(JobRow.id == job.id))
 
 
-def job_of(row: JobRow, transitions: list[Transition]) -> Job:
-    """A row as its owner sees it."""
+def course_of(row: JobRow, transitions: list[Transition], tags: dict[str, str], epochs: int) -> Course:
+    """What became of a job whose spec has these tags and epochs."""
     left = row.total_steps - row.step
-    steps_per_epoch = max(1, row.total_steps // row.spec.training.epochs)
+    steps_per_epoch = max(1, row.total_steps // epochs)
     rate = row.samples_per_second if row.state in HELD else None
-    return Job(
+    return Course(
         id=row.id,
         version=row.version,
         name=row.name,
-        tags=row.spec.tags,
+        tags=tags,
         state=row.state,
         state_reason=row.state_reason,
         terminal=row.state in TERMINAL,
@@ -212,7 +179,6 @@ def job_of(row: JobRow, transitions: list[Transition]) -> Job:
         environment=row.environment,
         warnings=row.warnings,
         transitions=transitions,
-        spec=row.spec,
     )
 
 
@@ -273,21 +239,6 @@ def _insert(session: Session, project: str, plan: Plan, init_sha256: str | None)
 
 def _job(session: Session, row: JobRow) -> Job:
     session.flush()
-    return job_of(row, read_transitions(session, [row.id])[row.id])
-
-
-def _filtered(query: Select[JobRow], wanted: JobFilter) -> Select[JobRow]:
-    if wanted.states:
-        query = query.where(JobRow.state.in_(wanted.states))
-    if wanted.name is not None:
-        query = query.where(JobRow.name.icontains(wanted.name, autoescape=True))
-    if wanted.tag is not None:
-        name, value = wanted.tag
-        query = query.where(JobRow.id.in_(select(TagRow.job_id).where(TagRow.name == name, TagRow.value == value)))
-    if wanted.dataset is not None:
-        query = query.where(JobRow.dataset_id == wanted.dataset)
-    if wanted.created_after is not None:
-        query = query.where(JobRow.created_at > wanted.created_after)
-    if wanted.created_before is not None:
-        query = query.where(JobRow.created_at < wanted.created_before)
-    return query
+    transitions = read_transitions(session, [row.id])[row.id]
+    course = course_of(row, transitions, row.spec.tags, row.spec.training.epochs)
+    return Job(**dict(course), spec=row.spec)

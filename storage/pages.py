@@ -27,7 +27,7 @@ def read_page(
 
     Args:
         session: a transaction.
-        query: what to list.
+        query: what to list: rows, or their ids.
         identifier: the id's column; ids sort by creation.
         limit: most rows on a page.
         cursor: of this page, None for the first.
@@ -48,7 +48,7 @@ def read_page(
 
 
 def _id_of(row: Any, identifier: InstrumentedAttribute[str]) -> str:
-    return getattr(row, identifier.key)
+    return row if isinstance(row, str) else getattr(row, identifier.key)
 
 
 def _encode(identifier: str) -> str:

@@ -69,10 +69,16 @@ class Document(TypeDecorator[T], Generic[T]):
         return None if value is None else self._adapter.dump_json(value).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> T | None:
-        if value is None:
-            return None
+        return None if value is None else self.read(value)
+
+    def read(self, text: str) -> T:
+        """What a text says.
+
+        Raises:
+            Unreadable: it is not of this version.
+        """
         try:
-            return self._adapter.validate_json(value)
+            return self._adapter.validate_json(text)
         except ValidationError as error:
             message = "this was written by a newer version of Anneal than the one that was asked; try again"
             raise Unreadable(message, retry_after_seconds=10) from error
@@ -204,7 +210,8 @@ class JobRow(Owned, Table):
     __table_args__ = (
         # All that a claim reads, so that it looks at no row but the one it takes.
         Index("ix_jobs_claim", "state", "queue", "priority", "project_id", "id", "device", "not_before", "fuse_key"),
-        Index("ix_jobs_list", "project_id", "id"),
+        # All that a list is filtered by, in its order, so that it looks at no row but those of the page.
+        Index("ix_jobs_list", "project_id", "id", "state", "name", "dataset_id", "created_at"),
     )
 
 
@@ -217,7 +224,7 @@ class TagRow(Table):
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str]
 
-    __table_args__ = (Index("ix_job_tags_find", "name", "value"),)
+    __table_args__ = (Index("ix_job_tags_find", "name", "value", "job_id"),)
 
 
 class EventRow(Table):

@@ -69,9 +69,9 @@ class Entry(Schema):
     @classmethod
     def find(cls, name: str) -> type[Entry] | None:
         """The entry of this name below this class; only that one is made ready for use."""
-        found = _FOUND.get((cls, name)) or cls._search(name)
-        if found is not None:
-            _FOUND[cls, name] = found  # a spec names a dozen, and a page of jobs has fifty specs
+        found = _FOUND.get((cls, name))
+        if found is None and (found := cls._search(name)) is not None:
+            _FOUND[cls, name] = found  # a spec names a dozen, and each job that is read has a spec
         return found
 
     @classmethod

@@ -16,7 +16,7 @@ from api_schemas.plan import make_plan
 from storage import attempts, jobs
 from storage.database import now
 from storage.idempotency import LIFETIME, Once, forget_expired
-from storage.jobs import JobFilter
+from storage.listing import JobFilter, list_jobs
 from storage.tables import IdempotencyRow
 from storage.versions import job_standing
 
@@ -25,7 +25,7 @@ PLAN = make_plan(JobSpec.model_validate(DIGITS), None)
 
 
 def listed(database, project="default", **wanted):
-    return [job.id for job in jobs.list_jobs(database, project, JobFilter(**wanted), limit=200)[0]]
+    return [job.course.id for job in list_jobs(database, project, JobFilter(**wanted), limit=200)[0]]
 
 
 def test_the_spec_that_is_read_back_is_the_one_that_was_planned(database):
@@ -91,14 +91,14 @@ def test_pages_go_through_all_jobs_once_while_more_come(database, submit):
     made = [submit().id for _ in range(7)]
     seen, cursor = [], None
     while True:
-        found, cursor = jobs.list_jobs(database, "default", JobFilter(), limit=3, cursor=cursor)
-        seen += [job.id for job in found]
+        found, cursor = list_jobs(database, "default", JobFilter(), limit=3, cursor=cursor)
+        seen += [job.course.id for job in found]
         submit()
         if cursor is None:
             break
     assert seen == made[::-1]
-    oldest_first, _ = jobs.list_jobs(database, "default", JobFilter(), limit=3, sort="created_at")
-    assert [job.id for job in oldest_first] == made[:3]
+    oldest_first, _ = list_jobs(database, "default", JobFilter(), limit=3, sort="created_at")
+    assert [job.course.id for job in oldest_first] == made[:3]
 
 
 def test_filters_find_what_they_say(database, submit):

@@ -11,13 +11,13 @@ from api_schemas.jobs import JobSpec
 from api_schemas.plan import make_plan
 from storage import attempts, jobs
 from storage.idempotency import Once
-from storage.jobs import JobFilter
+from storage.listing import JobFilter, list_jobs
 
 PLAN = make_plan(JobSpec.model_validate({"dataset": {"name": "digits"}}), None)
 
 
 def count(database, project):
-    return len(jobs.list_jobs(database, project, JobFilter(), limit=200)[0])
+    return len(list_jobs(database, project, JobFilter(), limit=200)[0])
 
 
 def test_of_two_hundred_submits_at_once_as_many_are_taken_as_may_wait(database):
