@@ -53,9 +53,9 @@ def test_each_ends_as_it_would_alone_by_itself_early_diverged_or_cancelled(floor
 
 
 def test_one_that_is_paused_goes_on_alone_and_ends_the_same(floor):
-    (reference,) = submit(floor, 1, STEPS | {"epochs": 600})
+    (reference,) = submit(floor, 1, STEPS | {"epochs": 3000})
     floor.attempt()
-    job, other = submit(floor, 2, STEPS | {"epochs": 600})
+    job, other = submit(floor, 2, STEPS | {"epochs": 3000})
     with floor.attempting(together=2):
         floor.wait_for_step(job, 50)
         jobs.pause(floor.database, MINE, job.id)
@@ -69,7 +69,7 @@ def test_one_that_is_paused_goes_on_alone_and_ends_the_same(floor):
 
 
 def test_when_their_trainer_is_killed_each_is_tried_by_itself_and_none_has_used_up_an_attempt(floor):
-    together = submit(floor, 2, STEPS | {"epochs": 600}, resources={"max_attempts": 1})
+    together = submit(floor, 2, STEPS | {"epochs": 3000}, resources={"max_attempts": 1})
     with floor.attempting(together=2):
         os.kill(floor.wait_for_step(together[0], 20), signal.SIGKILL)
     for job in map(floor.look, together):

@@ -19,8 +19,8 @@ from tests.worker.floor import MINE, Floor, trainers
 from worker.process import Child, wait_until_warm
 from worker.supervisor import TRAIN
 
-LONG = {"epochs": 600, "evaluate_every_epochs": 50, "checkpoint_every_steps": 100}
-"""1,200 steps: a second or two."""
+LONG = {"epochs": 1800, "evaluate_every_epochs": 50, "checkpoint_every_steps": 100}
+"""3,600 steps: a second or two."""
 
 
 @pytest.fixture
