@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,19 +17,28 @@ Data = dict[str, str | int | float | None]
 
 def record(session: Session, job: JobRow, kind: str, data: Data) -> None:
     """Write the job's next event. The caller holds the job's row, so numbers have no gaps and no twins."""
-    job.events += 1
-    job.version += 1
-    session.add(EventRow(job_id=job.id, number=job.events, type=kind, at=now(), data=data))
+    session.add(_next_event(job, kind, data))
 
 
 def move(session: Session, job: JobRow, state: JobState, reason: str) -> None:
     """Put the job into a state, and write that it went there."""
+    session.add(moved(job, state, reason))
+
+
+def moved(job: JobRow, state: JobState, reason: str) -> EventRow:
+    """Put the job into a state; the caller stores the event that says so."""
     job.state, job.state_reason = state, reason
     if state not in HELD:
         job.lease_until = None
     if state in TERMINAL:
         job.finished_at = now()
-    record(session, job, "state", {"state": state, "reason": reason})
+    return _next_event(job, "state", {"state": state, "reason": reason})
+
+
+def _next_event(job: JobRow, kind: str, data: Data) -> EventRow:
+    job.events += 1
+    job.version += 1
+    return EventRow(job_id=job.id, number=job.events, type=kind, at=now(), data=data)
 
 
 def read_events(session: Session, job_id: str, after: int = 0, limit: int = 1000) -> list[Event]:
@@ -44,6 +54,10 @@ def read_transitions(session: Session, job_ids: Sequence[str]) -> dict[str, list
     query = select(EventRow.job_id, EventRow.at, EventRow.data)
     query = query.where(EventRow.job_id.in_(job_ids), EventRow.type == "state")
     for job_id, at, data in session.execute(query.order_by(EventRow.job_id, EventRow.number)):
-        change = {"state": data["state"], "at": at, "reason": data["reason"]}
-        found[job_id].append(Transition.model_validate(change))
+        found[job_id].append(transition_of(at, data))
     return found
+
+
+def transition_of(at: datetime, data: Data) -> Transition:
+    """What an event of the type `state` says."""
+    return Transition.model_validate({"state": data["state"], "at": at, "reason": data["reason"]})

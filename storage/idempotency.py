@@ -61,6 +61,7 @@ def once(
         update(IdempotencyRow)
         .where(IdempotencyRow.project_id == project, IdempotencyRow.key == request.key)
         .values(reply=answer.model_dump_json())
+        .execution_options(synchronize_session=False)  # no such row is in the session
     )
     return answer, False
 
@@ -78,16 +79,14 @@ def forget_expired(session: Session) -> None:
 
 
 def _reserve(session: Session, project: str, request: Once) -> IdempotencyRow | None:
-    """Take the key, or find who has it."""
+    """Take the key, or find who has it; one that is older than its lifetime is taken over."""
     mine = (IdempotencyRow.project_id == project) & (IdempotencyRow.key == request.key)
-    session.execute(delete(IdempotencyRow).where(mine, IdempotencyRow.created_at < now() - LIFETIME))
-    row = {
-        "project_id": project,
-        "key": request.key,
-        "fingerprint": request.fingerprint,
-        "created_at": now(),
-        "reply": "",
-    }
-    taking = insert(session, IdempotencyRow).values(row).on_conflict_do_nothing()
+    said = {"fingerprint": request.fingerprint, "created_at": now(), "reply": ""}
+    taking = insert(session, IdempotencyRow).values({"project_id": project, "key": request.key} | said)
+    taking = taking.on_conflict_do_update(
+        index_elements=[IdempotencyRow.project_id, IdempotencyRow.key],
+        set_=said,
+        where=IdempotencyRow.created_at < now() - LIFETIME,
+    )
     taken = session.scalar(taking.returning(IdempotencyRow.key))
     return None if taken is not None else session.scalars(select(IdempotencyRow).where(mine)).one()

@@ -14,7 +14,7 @@ from api_schemas.fusing import fuse_key
 from api_schemas.ids import new_id
 from api_schemas.jobs import HELD, TERMINAL, Course, Event, Job, JobState, Plan, Progress, Transition
 from storage.database import Database, fetch, now
-from storage.events import move, read_events, read_transitions
+from storage.events import move, moved, read_events, read_transitions, transition_of
 from storage.idempotency import Once, once
 from storage.models import refuse_named
 from storage.quotas import refuse_beyond
@@ -61,7 +61,7 @@ def get_job(database: Database, project: str, job_id: str) -> Job:
         NotFound: this project has no such job.
     """
     with database.read() as session:
-        return _job(session, fetch(session, JobRow, project, job_id))
+        return _read(session, fetch(session, JobRow, project, job_id))
 
 
 def get_events(database: Database, project: str, job_id: str, after: int, limit: int) -> tuple[Job, list[Event]]:
@@ -72,7 +72,7 @@ def get_events(database: Database, project: str, job_id: str, after: int, limit:
     """
     with database.read() as session:
         row = fetch(session, JobRow, project, job_id)
-        return _job(session, row), read_events(session, row.id, after, limit)
+        return _read(session, row), read_events(session, row.id, after, limit)
 
 
 def count_by_state(database: Database) -> dict[JobState, int]:
@@ -194,7 +194,7 @@ def _change(
     def work() -> Job:
         job = fetch(session, JobRow, project, job_id, lock=True)
         decide(session, job)
-        return _job(session, job)
+        return _read(session, job)
 
     with database.write() as session:
         return once(session, project, request, Job, work)[0]
@@ -227,18 +227,20 @@ def _insert(session: Session, project: str, plan: Plan, init_sha256: str | None)
         step=0,
         metrics={},
         checkpoints=[],
-        state="queued",
-        state_reason="",
     )
+    first = moved(job, "queued", "waiting for a worker")
     session.add(job)
     session.flush()  # its tags and its first event refer to it
+    session.add(first)
     session.add_all(TagRow(job_id=job.id, name=name, value=value) for name, value in spec.tags.items())
-    move(session, job, "queued", "waiting for a worker")
-    return _job(session, job)
+    return _job(job, [transition_of(first.at, first.data)])
 
 
-def _job(session: Session, row: JobRow) -> Job:
+def _read(session: Session, row: JobRow) -> Job:
     session.flush()
-    transitions = read_transitions(session, [row.id])[row.id]
+    return _job(row, read_transitions(session, [row.id])[row.id])
+
+
+def _job(row: JobRow, transitions: list[Transition]) -> Job:
     course = course_of(row, transitions, row.spec.tags, row.spec.training.epochs)
     return Job(**dict(course), spec=row.spec)
