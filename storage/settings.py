@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     workers: Annotated[int, Ge(1), Le(256)] | None = None
     """How many jobs a worker trains at a time; by default one for each GPU, else one for each two cores."""
     threads: Annotated[int, Ge(1), Le(256)] | None = None
-    """CPU threads of one training; by default the cores shared out among the workers."""
+    """CPU threads of one training; by default the cores shared out among the workers. Small networks take one."""
     fuse_most: Annotated[int, Ge(1), Le(1024)] = 32
     """Most jobs that are trained together in one slot of a worker, where their network and data are the same; 1: each
     alone."""

@@ -19,6 +19,7 @@ from torch._inductor import config as inductor
 from api_schemas.jobs import Environment, JobError
 from api_schemas.plan import make_plan
 from storage.artifacts import is_full
+from storage.companions import is_small
 from training.data.preparation import BadData
 from training.data.prepare import Data, prepare
 from training.data.tables import load_arrays
@@ -124,6 +125,9 @@ class _Work:
         prepared: dict[str, Data] = {}
         for task in given.tasks:
             plan = make_plan(task.spec, given.dataset)
+            if is_small(plan.flops_per_step, "cpu"):
+                # A second thread makes it no faster, and together jobs have the bits of alone with one only.
+                torch.set_num_threads(1)
             same = "" if plan.spec.loss is None else plan.spec.loss.model_dump_json()
             try:
                 data = prepared.get(same) or prepared.setdefault(same, prepare(plan.spec, given.dataset, arrays))

@@ -21,6 +21,8 @@ from worker.supervisor import TRAIN
 
 LONG = {"epochs": 1800, "evaluate_every_epochs": 50, "checkpoint_every_steps": 100}
 """3,600 steps: a second or two."""
+BROAD = {"name": "mlp", "hidden": [400, 400]}
+"""Of so many FLOPs a step that a second thread helps."""
 
 
 @pytest.fixture
@@ -187,10 +189,18 @@ def test_out_of_memory_is_tried_again_with_smaller_batches_and_the_same_steps_wh
     np.testing.assert_allclose(ours[1], whole[1], rtol=1e-3)
 
 
+def test_a_small_run_takes_one_thread_of_however_many(floor):
+    floor = floor()
+    floor.threads = 2
+    job = floor.submit(training={"epochs": 2})
+    floor.attempt()
+    assert floor.look(job).environment.threads == 1
+
+
 def test_a_run_that_goes_on_with_other_threads_says_that_its_bits_may_differ(floor):
     floor = floor()
-    job = floor.submit(training=LONG)
-    pause(floor, job, 100)
+    job = floor.submit(model=BROAD, training={"epochs": 150, "checkpoint_every_steps": 20})
+    pause(floor, job, 20)
     same = floor.look(job)
     assert same.warnings == job.warnings
     floor.threads = 2
