@@ -41,7 +41,7 @@ from service.following import Following
 from service.gateway import Gateway
 from service.limits import BodyLimit
 from service.observation import Observation
-from service.polls import Polls
+from service.polls import Headers, Polls
 from service.problems import documented
 from service.standings import Standings
 from service.watch import Watch
@@ -70,6 +70,8 @@ def create_app(settings: Settings) -> FastAPI:
         # What a job says is the same going in and coming out; making both schemas of it would take a third longer.
         separate_input_output_schemas=False,
         lifespan=_lifespan,
+        # Measured is what /metrics says; each request would be asked whether anybody traces it.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         responses=documented(401, 403, 422, 500, 503),
     )
     database = Database(settings.database)
@@ -104,13 +106,15 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(room.router)
     app.mount("/assets", pages.ASSETS)
-    app.add_middleware(Polls, standings=standings)
     problems.install(app)
     app.add_middleware(
         BodyLimit, most_bytes=settings.max_body_bytes, uploads=_UPLOADS, most_upload_bytes=settings.max_upload_bytes
     )
-    app.add_middleware(SecurityHeaders, policy=pages.content_security_policy())
+    app.add_middleware(SecurityHeaders, headers=(headers := _security_headers()))
     app.add_middleware(Observation)
+    app.middleware_stack = Polls(
+        app.build_middleware_stack(), standings, headers, lambda answer: Observation(SecurityHeaders(answer, headers))
+    )
     _complete_openapi(app)
     return app
 
@@ -118,13 +122,8 @@ def create_app(settings: Settings) -> FastAPI:
 class SecurityHeaders:
     """Tells browsers to load nothing from elsewhere, and to guess no content types."""
 
-    def __init__(self, app: ASGIApp, policy: str) -> None:
-        self._app = app
-        self._headers = [
-            (b"content-security-policy", policy.encode()),
-            (b"x-content-type-options", b"nosniff"),
-            (b"referrer-policy", b"no-referrer"),
-        ]
+    def __init__(self, app: ASGIApp, headers: Headers) -> None:
+        self._app, self._headers = app, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def sending(message: Message) -> None:
@@ -133,6 +132,14 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, sending if scope["type"] == "http" else send)
+
+
+def _security_headers() -> Headers:
+    return [
+        (b"content-security-policy", pages.content_security_policy().encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+    ]
 
 
 @asynccontextmanager

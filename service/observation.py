@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from contextvars import ContextVar
+from functools import cache
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -26,7 +27,8 @@ JOBS = Gauge("anneal_jobs", "Jobs in the database.", ["state"])
 request_id: ContextVar[str] = ContextVar("request_id", default="unknown")
 """Of the request that is being answered."""
 
-_HEADER = b"x-request-id"
+REQUEST_ID = b"x-request-id"
+"""The header that says a request's id."""
 _GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -44,13 +46,13 @@ class Observation:
             await self._app(scope, receive, send)
             return
         started, status, seconds = time.perf_counter(), 500, 0.0
-        identifier = _identify(scope)
+        identifier = identify(scope)
 
         async def sending(message: Message) -> None:
             nonlocal status, seconds
             if message["type"] == "http.response.start":
                 status, seconds = message["status"], time.perf_counter() - started
-                message["headers"] = [*message.get("headers", ()), (_HEADER, identifier.encode())]
+                message["headers"] = [*message.get("headers", ()), (REQUEST_ID, identifier.encode())]
             await send(message)
 
         request_id.set(identifier)
@@ -61,16 +63,34 @@ class Observation:
         finally:
             # The route's pattern, not the path: an id in a label would make a series of its own.
             route = getattr(scope.get("route"), "path", "none")
-            REQUESTS.labels(scope["method"], route, str(status)).inc()
-            SECONDS.labels(scope["method"], route).observe(seconds)
-            _log(status, method=scope["method"], path=scope["path"], seconds=round(seconds, 4))
+            observe(scope, route, status, seconds)
 
 
-def _log(status: int, **said: str | float) -> None:
-    """Write the request's line; that nothing changed is no news, and thousands of polls a second would fill the log."""
-    (log.debug if status == 304 else log.info)("request", status=status, **said)
+def observe(scope: Scope, route: str, status: int, seconds: float, **said: str) -> None:
+    """Count and log an answer.
+
+    Args:
+        scope: the request.
+        route: the pattern of its path.
+        status: that was answered.
+        seconds: until the answer began.
+        said: what else its line in the log says.
+    """
+    answered, took = _numbers(scope["method"], route, str(status))
+    answered.inc()
+    took.observe(seconds)
+    # That nothing changed is no news, and thousands of polls a second would fill the log.
+    say = log.debug if status == 304 else log.info
+    say("request", status=status, method=scope["method"], path=scope["path"], seconds=round(seconds, 4), **said)
 
 
-def _identify(scope: Scope) -> str:
-    given = next((value for name, value in scope["headers"] if name == _HEADER), b"")
+@cache
+def _numbers(method: str, route: str, status: str) -> tuple[Counter, Histogram]:
+    """What counts such answers and their time; looked up anew it would take longer than both."""
+    return REQUESTS.labels(method, route, status), SECONDS.labels(method, route)
+
+
+def identify(scope: Scope) -> str:
+    """The id of a request: its client's own, unless that could forge a line."""
+    given = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"")
     return given.decode() if _GIVEN.fullmatch(given) else new_id("req")

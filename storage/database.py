@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, create_engine, event, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    String,
+    any_,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from api_schemas.errors import DiskFull, NotFound, Unavailable
 from storage.tables import Owned, Table
@@ -87,6 +100,13 @@ def owned(table: type[OwnedT], project: str) -> Select[OwnedT]:
 def insert(session: Session, table: type[Table]) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that can say `ON CONFLICT`, in the words of the session's database."""
     return (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert(table)
+
+
+def one_of(session: Session, column: InstrumentedAttribute[str], values: Collection[str]) -> ColumnElement[bool]:
+    """Whether a column has one of these values, however many: `IN` would write and send a parameter for each."""
+    if session.get_bind().dialect.name == "postgresql":
+        return column == any_(bindparam(None, list(values), postgresql.ARRAY(String)))
+    return column.in_(select(func.json_each(json.dumps(list(values))).table_valued("value").c.value))
 
 
 def take_turns(session: Session, turn: str) -> None:

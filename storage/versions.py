@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import select, union_all
 
 from api_schemas.jobs import TERMINAL, JobState
-from storage.database import Database, by_id, fetch
+from storage.database import Database, by_id, fetch, one_of
 from storage.tables import DatasetRow, JobRow, ModelTaskRow
 
 
@@ -76,6 +76,9 @@ def read_versions(database: Database, identifiers: Sequence[str]) -> dict[str, i
 def read_standings(database: Database, job_ids: Collection[str]) -> dict[str, JobStanding]:
     """The standings of jobs of any project; who is gone is left out."""
     columns = (JobRow.project_id, JobRow.version, JobRow.state, JobRow.queue, JobRow.device, JobRow.priority)
-    query = select(JobRow.id, *columns).where(JobRow.id.in_(job_ids))
     with database.read() as session:
-        return {job_id: JobStanding._make(found) for job_id, *found in session.execute(query)}
+        wanted = one_of(session, JobRow.id, job_ids)
+        return {
+            job_id: JobStanding._make(found)
+            for job_id, *found in session.execute(select(JobRow.id, *columns).where(wanted))
+        }
