@@ -7,23 +7,20 @@ import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
 
 import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_schemas.base import Reply
-from api_schemas.errors import Fault, Problem, Unavailable
+from api_schemas.errors import Unavailable
 from api_schemas.ids import new_id
-from api_schemas.predictions import PredictionRequest
-from api_schemas.sources import DatasetByUrl
 from service import (
     architectures,
     catalog,
     checkpoints,
     curves,
     datasets,
+    document,
     events,
     fetches,
     histograms,
@@ -65,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Anneal",
         version=version("anneal"),
         summary="Training as a service, for people who ask why their network does not train.",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         # What a job says is the same going in and coming out; making both schemas of it would take a third longer.
@@ -74,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         responses=documented(401, 403, 422, 500, 503),
     )
-    database = Database(settings.database)
+    database = Database(settings.database, max(4, 30 // settings.gateway_processes))
     line, doors = Line(database, settings.project_running), Doors(settings, database)
     app.state.gateway = Gateway(
         settings=settings,
@@ -115,7 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.middleware_stack = Polls(
         app.build_middleware_stack(), standings, headers, lambda answer: Observation(SecurityHeaders(answer, headers))
     )
-    _complete_openapi(app)
+    document.publish(app)
     return app
 
 
@@ -168,21 +166,3 @@ def _reconcile(gateway: Gateway, stopped: threading.Event) -> None:
             log.warning("database_away", error=error.detail)
         except Exception:  # one bad round must not end all later ones
             log.exception("reconcile_failed")
-
-
-def _complete_openapi(app: FastAPI) -> None:
-    """Add the schemas that routes refer to and FastAPI does not see: of errors, and of a body that may be a file."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = generate()
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            for kind in (Problem, Fault, PredictionRequest, DatasetByUrl):
-                mode = "serialization" if issubclass(kind, Reply) else "validation"
-                schema = kind.model_json_schema(mode=mode, ref_template="#/components/schemas/{model}")
-                schemas |= schema.pop("$defs", {}) | {kind.__name__: schema}
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    app.openapi = openapi

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from contextvars import ContextVar
 from functools import cache
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_schemas.ids import new_id
@@ -22,7 +24,7 @@ SECONDS = Histogram(
     ["method", "route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60),
 )
-JOBS = Gauge("anneal_jobs", "Jobs in the database.", ["state"])
+JOBS = Gauge("anneal_jobs", "Jobs in the database.", ["state"], multiprocess_mode="mostrecent")
 
 request_id: ContextVar[str] = ContextVar("request_id", default="unknown")
 """Of the request that is being answered."""
@@ -30,6 +32,15 @@ request_id: ContextVar[str] = ContextVar("request_id", default="unknown")
 REQUEST_ID = b"x-request-id"
 """The header that says a request's id."""
 _GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+
+def measurements() -> bytes:
+    """What Prometheus reads; where several processes serve one port, of all of them together."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest()
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    return generate_latest(registry)
 
 
 class Observation:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
 from api_schemas.errors import AnnealError
 from api_schemas.pages import Page
 from api_schemas.workers import Health, Worker
 from service.gateway import Gateway, GatewayDependency, ProjectDependency
-from service.observation import JOBS
+from service.observation import JOBS, measurements
 from service.replies import page, reply
 from storage import jobs, migrations
 from storage.queue import redis_url
@@ -49,10 +49,10 @@ def get_readiness(gateway: GatewayDependency) -> Response:
 
 @router.get("/metrics", response_model=None, responses={200: {"content": {"text/plain": {}}}})
 def get_measurements(gateway: GatewayDependency, _project: ProjectDependency) -> Response:
-    """Requests and jobs, for Prometheus."""
+    """Requests to all processes of this gateway and jobs, for Prometheus."""
     for state, count in jobs.count_by_state(gateway.database).items():
         JOBS.labels(state).set(count)
-    return Response(generate_latest(), 200, media_type=CONTENT_TYPE_LATEST)
+    return Response(measurements(), 200, media_type=CONTENT_TYPE_LATEST)
 
 
 def _check(look: Callable[[], str]) -> str:

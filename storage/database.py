@@ -40,11 +40,12 @@ class Database:
 
     Args:
         url: SQLAlchemy URL, such as `sqlite:////folder/anneal.db` or `postgresql+psycopg://user:password@host/name`.
+        most_connections: to PostgreSQL, which takes 100 from everybody unless it is told otherwise.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, most_connections: int = 30) -> None:
         self.url = url
-        self.engine = _sqlite_engine(url) if url.startswith("sqlite") else _postgres_engine(url)
+        self.engine = _sqlite_engine(url) if url.startswith("sqlite") else _postgres_engine(url, most_connections)
         self._writer = self.engine.execution_options(anneal_writes=True)
         # SQLite has one writer at a time and lets the others sleep; within a process a queue is faster and fair.
         self._turn = threading.Lock() if url.startswith("sqlite") else nullcontext()
@@ -185,7 +186,7 @@ def _sqlite_engine(url: str) -> Engine:
     return engine
 
 
-def _postgres_engine(url: str) -> Engine:
+def _postgres_engine(url: str, most_connections: int) -> Engine:
     from storage.postgres import postgres_engine  # noqa: PLC0415  # whoever has SQLite needs no psycopg
 
-    return postgres_engine(url)
+    return postgres_engine(url, most_connections)

@@ -38,10 +38,12 @@ class ImpatientConnection(psycopg.Connection[Any]):
             raise
 
 
-def postgres_engine(url: str) -> Engine:
-    """An engine that checks its connections before it lends them."""
+def postgres_engine(url: str, most_connections: int) -> Engine:
+    """An engine that checks its connections before it lends them, of which it keeps a third open."""
     limits = {"connect_timeout": 3, "options": _OPTIONS}
-    engine = create_engine(url, connect_args=limits, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_timeout=5)
+    kept = -(-most_connections // 3)
+    pool = {"pool_pre_ping": True, "pool_size": kept, "max_overflow": most_connections - kept, "pool_timeout": 5}
+    engine = create_engine(url, connect_args=limits, **pool)
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: Any, _record: Any, _words: Any, parameters: dict[str, Any]) -> ImpatientConnection:  # pyright: ignore[reportUnusedFunction]

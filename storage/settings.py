@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     """Address that the gateway listens on. Anything but loopback needs API keys."""
     port: Annotated[int, Ge(0), Le(65535)] = 8000
     """Port that the gateway listens on."""
+    gateway_processes: Annotated[int, Ge(1), Le(16)] = 1
+    """How many processes of a gateway answer at its port: a second core answers twice as much. Together they keep to 30
+    connections to PostgreSQL, or to 4 each where they are more than 7."""
     database_url: str | None = None
     """`postgresql+psycopg://user:password@host/name`; by default SQLite in `home`."""
     broker_url: str | None = None

@@ -32,11 +32,12 @@ def test_the_gateway_imports_nothing_that_trains(tmp_path):
 
 
 def test_a_running_gateway_has_not_mapped_torch_and_is_small(deployment):
-    """One of its own: what others ask a gateway to draw, to check and to describe is in its memory too."""
+    """One of its own: what others ask a gateway to draw and to check is in its memory too."""
     one = deployment()
     process = Path("/proc") / str(one.start_gateway().pid)
     for _ in range(20):
         one.client.get("/v1/jobs")
+    assert one.client.get("/openapi.json").json()["info"]["title"] == "Anneal"
     assert "torch" not in (process / "maps").read_text()
     status = (process / "status").read_text().splitlines()
     kilobytes = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
