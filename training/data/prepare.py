@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from api_schemas.catalog.call import Call
 from api_schemas.catalog.datasets import BundledEntry, NamedDatasetEntry
 from api_schemas.catalog.layers import InputShape
 from api_schemas.datasets import Dataset, Upload
@@ -18,7 +19,7 @@ from api_schemas.jobs import JobSpec
 from api_schemas.plan import input_shape, output_width
 from api_schemas.targets import feature_columns
 from api_schemas.text import text_of
-from training.build import build, resolve
+from training.build import build, evaluate
 from training.data.parts import codes_of, split_dataset
 from training.data.preparation import BadData, Description, Feature, Preparation, blocks, fit
 from training.data.prepare_text import TextPreparation, prepare_text
@@ -174,14 +175,14 @@ def _refuse_infinite(what: str, values: Tensor) -> None:
 
 
 @cache
-def _bundled(entry: BundledEntry) -> Any:
+def _bundled(target: str) -> Any:
     """Read once by the process that trainers are forked from; nothing writes to it."""
-    return resolve(entry)()
+    return evaluate(Call(target))
 
 
 def _named(spec: JobSpec, entry: NamedDatasetEntry) -> _Table:
     if isinstance(entry, BundledEntry):
-        bunch = _bundled(entry)
+        bunch = _bundled(str(entry.target))
         names, x, y = list(bunch.feature_names), bunch.data, bunch.target
     else:
         x, y = build(entry)
