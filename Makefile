@@ -46,8 +46,11 @@ docs: $(VENV)/dev.stamp  ## write the generated documents anew
 	$(BIN)/python -m docs.pictures
 	$(BIN)/python -m docs.generate
 
-bench: setup  ## measure what the README promises
-	@for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script" || exit 1; done
+bench: $(VENV)/dev.stamp  ## measure what the README promises; DEVICE=cuda where there is one
+	@for script in $$(grep -l '^if __name__' benchmarks/*.py); do \
+	  echo "$$script"; \
+	  $(BIN)/python "$$script" $$(grep -q '"--device"' "$$script" && echo "--device $(DEVICE)") || exit 1; \
+	done
 
 clean:  ## remove what was built and cached; state in ANNEAL_HOME stays
 	rm -rf $(VENV) dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
@@ -60,6 +63,7 @@ WORKERS ?= 3
 # compile anew.
 export PYTHONDONTWRITEBYTECODE :=
 
+DEVICE ?= cpu
 MINUTES ?= 10
 SEED ?= 7
 
