@@ -9,6 +9,7 @@ hand-tuned loop: tensors in memory, rows by a permutation, torch's fused Adam, n
 from __future__ import annotations
 
 import argparse
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -120,7 +121,7 @@ def jax(data: Data, batch_size: int) -> Advance:
     widths = (data.inputs, WIDTH, WIDTH, data.outputs)
     weights = [
         (jax.random.normal(key, (i, o)) / i**0.5, jnp.zeros(o), jnp.ones(o), jnp.zeros(o))
-        for i, o in zip(widths, widths[1:], strict=False)
+        for i, o in itertools.pairwise(widths)
     ]
     optimizer = optax.adam(1e-3)
 

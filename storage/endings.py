@@ -66,7 +66,7 @@ def crash(session: Session, job: JobRow, error: JobError) -> None:
 
 
 def part(session: Session, job: JobRow, reason: str) -> None:
-    """Let the job go, to be tried by itself; that counts as no failure: any of those trained with it may have failed."""
+    """Let the job go, to be tried by itself; no failure is counted: any of those trained with it may have failed."""
     job.fuse_key = None
     release(session, job, reason)
 

@@ -83,7 +83,7 @@ def test_killed_between_the_last_checkpoint_and_the_end_nothing_is_trained_again
     last["training"]["checkpoint_every_steps"] = total
     finish(running, running.client.get("/v1/jobs").json()["data"][0])
     job = submit(running, last)
-    os.kill(written(running, ".model.safetensors.*"), signal.SIGSTOP)
+    os.kill(written(running, ".job_*.safetensors.*"), signal.SIGSTOP)
     wait_until(lambda: checkpointed(running, job) == total, 30, "the last checkpoint")
     assert look(running, job)["state"] == "running"
     os.kill(running.worker.pid, signal.SIGKILL)
