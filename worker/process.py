@@ -127,9 +127,13 @@ class Spares:
             self._taken.set()
 
     def give_back(self, child: Child) -> None:
-        """Keep a child that was not used."""
+        """Keep a child that was not used; once all were ended, end it too, as a worker waits for all its children."""
         with self._lock:
-            self._idle.append(child)
+            if not self._ended.is_set():
+                self._idle.append(child)
+                return
+        child.kill()
+        child.end(0)
 
     def end(self) -> None:
         """End all that are idle."""

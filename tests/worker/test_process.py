@@ -50,6 +50,14 @@ def test_a_spare_that_died_is_not_handed_out():
     spares.end()
 
 
+def test_a_spare_that_is_ready_only_when_its_worker_ends_ends_too():
+    spares = Spares(ECHO)
+    late = Child(ECHO)
+    spares.end()
+    spares.give_back(late)
+    assert not late.alive
+
+
 def test_a_spare_that_was_given_back_is_taken_again():
     spares = Spares(ECHO)
     child = spares.take()
