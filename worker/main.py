@@ -24,7 +24,7 @@ from storage.settings import Settings
 from storage.workers import WorkerIdentity
 from worker.lookout import Lookout
 from worker.models import Desk
-from worker.process import Spares, warm_up
+from worker.process import Spares, cool_down, warm_up
 from worker.reconnecting import Amqp
 from worker.slots import Slots, find_slots
 from worker.supervisor import TRAIN
@@ -95,6 +95,7 @@ def run() -> None:
     lookout.close()
     place.trainers.end()
     place.desk.end()
+    cool_down()
     workers.leave(database, place.id)
 
 

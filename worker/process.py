@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import threading
+from contextlib import suppress
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -33,6 +34,14 @@ def warm_up() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _CONTEXT.set_forkserver_preload(["worker.warm"])
     forkserver.ensure_running()
+
+
+def cool_down() -> None:
+    """End the process that children are forked from, and what it has forked: it may still import torch for nobody."""
+    pid = forkserver._forkserver._forkserver_pid  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 @cache
